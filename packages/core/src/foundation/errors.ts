@@ -1,0 +1,116 @@
+/**
+ * Every code that an error of this project can carry. The code says what kind of thing went wrong; the class says who
+ * has to act: the person who configures ({@link ConfigurationError}), whoever runs the registry
+ * ({@link RegistryError}), or the author of the job ({@link ExecutionError}).
+ */
+export type ElasticJobErrorCode =
+  // configuration
+  | 'INVALID_CONFIGURATION'
+  | 'INVALID_CRON'
+  | 'UNSUPPORTED_OPTION'
+  | 'DUPLICATE_JOB'
+  | 'UNKNOWN_EXTENSION'
+  | 'JOB_CLASS_CONFLICT'
+  | 'UNREADABLE_CONFIGURATION'
+  | 'UNKNOWN_JOB'
+  // registry
+  | 'CONNECTION_LOSS'
+  | 'CONNECTION_TIMEOUT'
+  | 'SESSION_LOST'
+  | 'RESULT_UNKNOWN'
+  | 'NO_NODE'
+  | 'NODE_EXISTS'
+  | 'NOT_EMPTY'
+  | 'BAD_VERSION'
+  | 'NO_AUTH'
+  | 'AUTH_FAILED'
+  | 'VALUE_TOO_LARGE'
+  | 'INVALID_PATH'
+  | 'DRIVER_UNAVAILABLE'
+  | 'REGISTRY_CLOSED'
+  | 'REGISTRY_FAILURE'
+  | 'INSTANCE_CONFLICT'
+  // execution
+  | 'JOB_FAILED'
+  | 'SCRIPT_FAILED'
+  | 'JOB_NOT_RUNNING'
+  // stop reasons
+  | 'STOPPED'
+  | 'DEADLINE'
+  | 'INVALID_STATE';
+
+/** What an {@link ElasticJobError} carries besides its message. */
+export interface ElasticJobErrorDetails {
+  /** The error underneath, kept for the log. */
+  cause?: unknown;
+  /** Whether the same call may succeed later without a change by a person. Default `false`. */
+  retryable?: boolean;
+  /** The job the error is about. */
+  jobName?: string;
+  /** The item the error is about. */
+  item?: number;
+  /** The registry path, or the path of the option, the error is about. */
+  path?: string;
+}
+
+const BRAND: unique symbol = Symbol.for('elasticjob.error');
+
+/**
+ * The base of every error that this project throws on purpose.
+ *
+ * @example
+ * try { await engine.start(); } catch (error) {
+ *   if (ElasticJobError.is(error, 'CONNECTION_TIMEOUT')) retryLater();
+ * }
+ */
+export class ElasticJobError extends Error {
+  readonly [BRAND] = true;
+  /** Whether the same call may succeed later without a change by a person. */
+  readonly retryable: boolean;
+  readonly jobName: string | undefined;
+  readonly item: number | undefined;
+  readonly path: string | undefined;
+
+  constructor(
+    readonly code: ElasticJobErrorCode,
+    message: string,
+    details: ElasticJobErrorDetails = {},
+  ) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.retryable = details.retryable ?? false;
+    this.jobName = details.jobName;
+    this.item = details.item;
+    this.path = details.path;
+  }
+
+  /**
+   * Whether `value` is one of our errors (of the given code), even if it comes from a second installed copy of this
+   * package, where `instanceof` would say no.
+   */
+  static is(value: unknown, code?: ElasticJobErrorCode): value is ElasticJobError {
+    if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
+    return code === undefined || (value as ElasticJobError).code === code;
+  }
+}
+
+/** A definition, an option or a stored configuration is wrong; a person has to change it. */
+export class ConfigurationError extends ElasticJobError {}
+
+/** The registry refused, lost or could not finish a request. `retryable` tells whether trying again makes sense. */
+export class RegistryError extends ElasticJobError {}
+
+/** A job, a handler or a script failed, or was asked for something it cannot do now. */
+export class ExecutionError extends ElasticJobError {}
+
+/** The text of anything that was thrown, for a log line or another error's message. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Stack trace (or text) of anything that was thrown, with its causes, as traces record it. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const own = error.stack ?? `${error.name}: ${error.message}`;
+  return error.cause === undefined ? own : `${own}\nCaused by: ${describeFailure(error.cause)}`;
+}

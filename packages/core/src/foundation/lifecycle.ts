@@ -1,0 +1,36 @@
+import { messageOf } from './errors.js';
+import type { Logger } from './logger.js';
+
+/**
+ * What starting and stopping mean, everywhere: `start` may be called twice and resolves when the thing works; `stop` is
+ * safe before `start` and twice, and resolves only when nothing of it runs any more. Owners stop what they own in the
+ * reverse order of starting. `lifecycle.contract.ts` checks every implementer.
+ */
+export interface Lifecycle {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Work that runs in the background on behalf of an owner, who awaits it when stopping. A failure is logged, never an
+ * unhandled rejection.
+ */
+export class TaskGroup {
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(private readonly logger: Logger) {}
+
+  /** Starts `work` now; `name` is what the log calls it should it fail. */
+  run(name: string, work: () => Promise<void>): void {
+    const task = work().catch((error: unknown) => {
+      this.logger.error('background work failed', { work: name, error: messageOf(error) });
+    });
+    this.#running.add(task);
+    void task.finally(() => this.#running.delete(task));
+  }
+
+  /** Resolves when nothing runs, including what running work starts meanwhile. */
+  async drained(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+}

@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+const shared = {
+  resolve: {
+    alias: [
+      { find: /^@elasticjob\/core\/testing$/, replacement: source('packages/core/src/testing.ts') },
+      { find: /^@elasticjob\/core$/, replacement: source('packages/core/src/index.ts') },
+      { find: /^@elasticjob\/nestjs\/testing$/, replacement: source('packages/nest-module/src/testing.ts') },
+      { find: /^@elasticjob\/nestjs$/, replacement: source('packages/nest-module/src/index.ts') },
+      { find: /^@elasticjob\/test-support$/, replacement: source('test/support/src/index.ts') },
+    ],
+  },
+  oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
+};
+
+export default defineConfig({
+  test: {
+    reporters: ['default', source('test/summary-reporter.ts')],
+    projects: [
+      { ...shared, test: { name: 'unit', include: ['packages/*/src/**/*.spec.ts', 'test/*.spec.ts'], testTimeout: 20_000 } },
+      {
+        ...shared,
+        test: {
+          name: 'zookeeper',
+          include: ['test/zookeeper/**/*.spec.ts', 'test/samples/**/*.spec.ts'],
+          globalSetup: [source('test/zookeeper/global-setup.ts')],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+    maxWorkers: 2,
+  },
+});
