@@ -1,0 +1,46 @@
+import type { Logger } from '../foundation/logger.js';
+import type { ShardingContext } from '../job/context.js';
+
+/** What is known of a failure when it is handed to a {@link JobErrorHandler}. */
+export interface JobFailure {
+  readonly jobName: string;
+  /** `undefined` when a listener failed, not an item. */
+  readonly item: number | undefined;
+  readonly error: unknown;
+  readonly logger: Logger;
+}
+
+/** What happens with the failure of an item or a listener. The kernel brings LOG, THROW and IGNORE. */
+export interface JobErrorHandler {
+  readonly type: string;
+  /** Called once per failure. What it throws itself is logged. */
+  handle(failure: JobFailure): void | Promise<void>;
+  /** Whether a failure makes the whole run fail, after all its items have settled. */
+  readonly failsRun?: boolean;
+}
+
+/** What a listener is told: one context per item of the run, in the order of the items. */
+export interface RunContext {
+  readonly jobName: string;
+  readonly taskId: string;
+  readonly scheduledAt: number;
+  readonly items: readonly number[];
+  readonly contexts: readonly ShardingContext[];
+}
+
+/** Hears the begin and the end of each run on this instance. A failure goes to the job's error handler; the run goes on. */
+export interface JobListener {
+  /** The name used in `jobListenerTypes`. */
+  readonly type: string;
+  /** Listeners run in ascending order; equal orders in the order named. Default: last. */
+  readonly order?: number;
+  beforeJobExecuted?(run: RunContext): void | Promise<void>;
+  afterJobExecuted?(run: RunContext): void | Promise<void>;
+}
+
+/** How many items of a job may run at the same time on one instance. The kernel brings CPU and SINGLE_THREAD. */
+export interface PoolPolicy {
+  readonly type: string;
+  /** At least 1. */
+  size(): number;
+}
