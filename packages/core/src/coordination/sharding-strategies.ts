@@ -1,0 +1,126 @@
+import { ConfigurationError } from '../foundation/errors.js';
+import { javaHash } from './java-hash.js';
+
+/** An instance that may be given items. */
+export interface ShardingCandidate {
+  readonly instanceId: string;
+  readonly serverIp: string;
+  /** What the instance says about itself, or `null`. */
+  readonly labels: string | null;
+}
+
+/** Everything that a decision about the assignment may depend on. */
+export interface ShardingInput {
+  /** The instances that may own items, descending by id: see {@link sortDescending}. */
+  readonly instances: readonly ShardingCandidate[];
+  readonly jobName: string;
+  /** Items are numbered from 0 to `itemCount - 1`. */
+  readonly itemCount: number;
+  /** The owner of each item until now, by item, `null` for none. May be shorter or longer than `itemCount`. */
+  readonly previous: readonly (string | null)[];
+  /** Epoch milliseconds. */
+  readonly now: number;
+}
+
+/** The owner of each item: index = item, value = instance id, `null` = nobody. */
+export type Assignment = readonly (string | null)[];
+
+/**
+ * Decides which instance owns which item. A pure function: the same input must give the same assignment on every
+ * instance, since any may lead.
+ *
+ * @example
+ * // Everything on the instance with the highest id.
+ * const first: ShardingStrategy = {
+ *   type: 'FIRST',
+ *   assign: ({ instances, itemCount }) => Array.from({ length: itemCount }, () => instances[0]?.instanceId ?? null),
+ * };
+ */
+export interface ShardingStrategy {
+  /** The name used in `jobShardingStrategyType`; capitals do not matter. */
+  readonly type: string;
+  assign(input: ShardingInput): Assignment;
+}
+
+/**
+ * In the order that strategies expect, which is Java's: descending by the UTF-16 units of the id. So `10.0.0.2@-@7` comes
+ * before `10.0.0.10@-@7`.
+ */
+export function sortDescending<T extends { readonly instanceId: string }>(instances: readonly T[]): readonly T[] {
+  return instances.toSorted((a, b) => (a.instanceId < b.instanceId ? 1 : a.instanceId > b.instanceId ? -1 : 0));
+}
+
+/**
+ * Runs of neighbouring items of equal length, in the order of the instances; the items left over go one each to the
+ * first instances. Three instances and eight items: 0,1,6 · 2,3,7 · 4,5. The default.
+ *
+ * @see ElasticJob's AverageAllocationJobShardingStrategy
+ */
+export const averageAllocation: ShardingStrategy = {
+  type: 'AVG_ALLOCATION',
+  assign: ({ instances, itemCount }) => averageOver(instances, itemCount),
+};
+
+/**
+ * Average allocation, with the instances ascending if the hash of the job's name is even, so that the first items of half
+ * of the jobs go to the other end of the list.
+ *
+ * @see ElasticJob's OdevitySortByNameJobShardingStrategy
+ */
+export const odevity: ShardingStrategy = {
+  type: 'ODEVITY',
+  assign({ instances, itemCount, jobName }) {
+    return averageOver(javaHash(jobName) % 2 === 0 ? instances.toReversed() : instances, itemCount);
+  },
+};
+
+/**
+ * Average allocation, with the list of instances rotated left by the hash of the job's name, so that the first items of
+ * many jobs spread over all instances.
+ *
+ * The absolute value is exact. Java's stays negative for the hash -2147483648 and Java then fails to shard that job
+ * unless the number of instances divides 2147483648; where Java does shard it, the assignment is the same.
+ *
+ * @see ElasticJob's RoundRobinByNameJobShardingStrategy
+ */
+export const roundRobin: ShardingStrategy = {
+  type: 'ROUND_ROBIN',
+  assign({ instances, itemCount, jobName }) {
+    if (instances.length === 0) return averageOver(instances, itemCount);
+    const offset = Math.abs(javaHash(jobName)) % instances.length;
+    return averageOver([...instances.slice(offset), ...instances.slice(0, offset)], itemCount);
+  },
+};
+
+/** The strategies that every member has. The first is the default. */
+export const BUILT_IN_STRATEGIES: readonly ShardingStrategy[] = [averageAllocation, odevity, roundRobin];
+
+function averageOver(instances: readonly ShardingCandidate[], itemCount: number): Assignment {
+  const share = instances.length === 0 ? 0 : Math.floor(itemCount / instances.length);
+  const even = share * instances.length;
+  const ownerOf = (item: number): string | null =>
+    instances[item < even ? Math.floor(item / share) : item - even]?.instanceId ?? null;
+  return Array.from({ length: itemCount }, (_, item) => ownerOf(item));
+}
+
+/**
+ * Checks what a strategy returned: one entry per item, each `null` or the id of an instance it was offered. Gives the
+ * assignment back.
+ *
+ * @throws ConfigurationError `INVALID_CONFIGURATION`, naming the strategy and the job; nothing was assigned.
+ */
+export function validateAssignment(type: string, assignment: unknown, input: ShardingInput): Assignment {
+  const refuse = (seen: string, expected: string): ConfigurationError =>
+    new ConfigurationError(
+      'INVALID_CONFIGURATION',
+      `Sharding strategy ${type}, job ${input.jobName}: seen ${seen}, expected ${expected}. Correct its assign().`,
+      { jobName: input.jobName, path: `jobs.${input.jobName}.jobShardingStrategyType` },
+    );
+  if (!Array.isArray(assignment)) throw refuse(typeof assignment, 'an array with the owner of each item');
+  if (assignment.length !== input.itemCount) throw refuse(`${assignment.length} owners`, `${input.itemCount}`);
+  const known = new Set<unknown>(input.instances.map((instance) => instance.instanceId)).add(null);
+  const item = assignment.findIndex((owner) => !known.has(owner));
+  if (item >= 0)
+    throw refuse(`owner ${String(assignment[item])} of item ${item}`, 'null or the id of an offered instance');
+  return assignment;
+}
