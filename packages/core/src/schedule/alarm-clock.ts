@@ -1,0 +1,121 @@
+import type { Clock, Timer } from '../foundation/clock.js';
+import { messageOf } from '../foundation/errors.js';
+import type { Lifecycle } from '../foundation/lifecycle.js';
+import type { Logger } from '../foundation/logger.js';
+import { AlarmHeap, type HeapEntry } from './alarm-heap.js';
+
+/** An alarm that has been set. */
+export interface Alarm {
+  /** The wall time it was set to, epoch milliseconds. */
+  readonly at: number;
+  /** It will not ring. Safe at any time, also after it rang. */
+  cancel(): void;
+}
+
+/** A ring: the wall time the alarm was set to, and the wall time now. `now - at` is how late it is, never negative. */
+export interface Ring {
+  readonly at: number;
+  readonly now: number;
+}
+
+/**
+ * The longest time that a timer is armed for, milliseconds. Timers count elapsed time, alarms mean wall time: by waking
+ * now and then the alarm clock notices that the wall clock was set, or that the machine slept.
+ */
+export const LONGEST_WAIT_MS = 30_000;
+
+interface PendingAlarm extends HeapEntry {
+  readonly callback: (ring: Ring) => void;
+}
+
+/**
+ * One alarm clock for all jobs: the pending alarms in a heap, and a single timer for the earliest of them.
+ *
+ * An alarm rings once, when the wall clock shows its time or later, and never before. If the wall clock jumps forward or
+ * the machine wakes from sleep, an alarm that is overdue rings within {@link LONGEST_WAIT_MS} and shows how late it is.
+ * If the wall clock jumps back, alarms wait for their time to come again. Alarms for one instant ring in the order in
+ * which they were set. Alarms set while the clock is stopped are kept, and ring once it has started.
+ *
+ * @example
+ * const alarms = new AlarmClock(systemClock, logger);
+ * await alarms.start();
+ * const alarm = alarms.set(schedule.next(systemClock.now()), ({ at, now }) => run(at, now - at));
+ */
+export class AlarmClock implements Lifecycle {
+  readonly #pending = new AlarmHeap<PendingAlarm>();
+  #order = 0;
+  #running = false;
+  #ringing = false;
+  #timer: Timer | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  async start(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    this.#arm();
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  /**
+   * Sets an alarm to a wall time (epoch milliseconds); one in the past rings as soon as possible, never from within this
+   * call. `callback` should be quick: whatever takes time is its own task.
+   */
+  set(at: number, callback: (ring: Ring) => void): Alarm {
+    const alarm: PendingAlarm = { at, order: this.#order++, index: -1, callback };
+    this.#pending.push(alarm);
+    if (this.#pending.peek() === alarm) this.#arm();
+    return { at, cancel: () => this.#pending.remove(alarm) };
+  }
+
+  /** How many alarms have yet to ring. */
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  #arm(): void {
+    if (!this.#running || this.#ringing) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const next = this.#pending.peek();
+    if (next === undefined) return;
+    const wait = Math.ceil(Math.max(0, next.at - this.clock.now()));
+    this.#timer = this.clock.setTimer(Math.min(wait, LONGEST_WAIT_MS), () => this.#wake());
+  }
+
+  /** A timer may wake a little early, or late by hours: only the wall clock decides what rings. */
+  #wake(): void {
+    this.#timer = undefined;
+    this.#ringing = true;
+    this.#ringDue();
+    this.#ringing = false;
+    this.#arm();
+  }
+
+  /** An alarm that a callback sets waits for the next wake, so that one set to the past cannot hold up the process. */
+  #ringDue(): void {
+    const firstLater = this.#order;
+    for (let alarm = this.#pending.peek(); alarm !== undefined && this.#running; alarm = this.#pending.peek()) {
+      const now = this.clock.now();
+      if (alarm.at > now || alarm.order >= firstLater) return;
+      this.#pending.remove(alarm);
+      this.#ring(alarm, now);
+    }
+  }
+
+  #ring({ at, callback }: PendingAlarm, now: number): void {
+    try {
+      callback({ at, now });
+    } catch (error) {
+      this.logger.error('alarm callback failed', { at, error: messageOf(error) });
+    }
+  }
+}

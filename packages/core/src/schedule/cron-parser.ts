@@ -1,0 +1,120 @@
+import type { DayRule } from './cron-days.js';
+import {
+  type CronDialect,
+  type CronFields,
+  everyValue,
+  FIELD_SPECS,
+  type FieldSet,
+  type FieldSpec,
+  fieldSet,
+} from './cron-fields.js';
+import { nestDays, readQuartzDates, readQuartzWeekdays, readValues } from './cron-grammar.js';
+import { FieldReader, invalidCron, type TextPosition } from './cron-text.js';
+
+/** The abbreviations that the `cron` package knows. */
+const PRESETS: Readonly<Record<string, string>> = {
+  '@secondly': '* * * * * *',
+  '@minutely': '0 * * * * *',
+  '@hourly': '0 0 * * * *',
+  '@daily': '0 0 0 * * *',
+  '@weekly': '0 0 0 * * 0',
+  '@weekdays': '0 0 0 * * 1-5',
+  '@weekends': '0 0 0 * * 0,6',
+  '@monthly': '0 0 0 1 * *',
+  '@yearly': '0 0 0 1 1 *',
+};
+
+/**
+ * The dialect of an expression. Nothing is guessed: Quartz demands a `?` in one of its day fields, and
+ * `@nestjs/schedule` refuses it anywhere.
+ */
+export function dialectOf(text: string): CronDialect {
+  return text.includes('?') ? 'quartz' : 'nest';
+}
+
+/** Parses an expression; throws ConfigurationError `INVALID_CRON` which points at what is wrong. */
+export function parseFields(text: string, dialect: CronDialect): CronFields {
+  return dialect === 'quartz' ? parseQuartz(text) : parseNest(text);
+}
+
+function parseQuartz(text: string): CronFields {
+  const words = splitWords(text);
+  if (words.length < 6) throw tooFew(text, 'six or seven fields (seconds first) for Quartz');
+  if (words.length > 7) throw tooMany(text, words[7], 'at most seven fields for Quartz');
+  const read = (index: number, spec: FieldSpec) => readPlain(readerOf(text, words[index], spec), spec, 'quartz');
+  const [second, minute, hour] = [read(0, FIELD_SPECS.second), read(1, FIELD_SPECS.minute), read(2, FIELD_SPECS.hour)];
+  const dates = readUnlessOpen(readerOf(text, words[3], FIELD_SPECS.dayOfMonth), readQuartzDates);
+  const month = read(4, FIELD_SPECS.month);
+  const weekdays = readUnlessOpen(readerOf(text, words[5], FIELD_SPECS.dayOfWeek.quartz), readQuartzWeekdays);
+  const year = words.length === 7 ? read(6, FIELD_SPECS.year) : everyValue(FIELD_SPECS.year);
+  const days = onlyOne(dates, weekdays, { text, index: words[5]?.start ?? 0, label: 'day of week' });
+  return { second, minute, hour, days, month, year, wildcard: isWildcard(words.slice(0, 3), [second, minute, hour]) };
+}
+
+/** Reads a day field unless it is `?`, which leaves the choice to the other one. */
+function readUnlessOpen(reader: FieldReader, read: (reader: FieldReader) => DayRule): DayRule | null {
+  return reader.takeAll('?') ? null : read(reader);
+}
+
+function onlyOne(dates: DayRule | null, weekdays: DayRule | null, place: TextPosition): DayRule {
+  if (dates !== null && weekdays !== null) {
+    throw invalidCron(place, 'both a day of month and a day of week', '"?" in one of the two, as Quartz demands');
+  }
+  const days = dates ?? weekdays;
+  if (days !== null) return days;
+  throw invalidCron(place, '"?" in both day fields', '"?" in only one of them (write "*" for every day)');
+}
+
+function parseNest(source: string): CronFields {
+  const text = PRESETS[source.trim().toLowerCase()] ?? source;
+  const words = splitWords(text);
+  if (words.length < 5) throw tooFew(text, `five or six fields, or one of ${Object.keys(PRESETS).join(' ')}`);
+  if (words.length > 6)
+    throw tooMany(text, words[6], 'at most six fields (with "?" it would be Quartz, and have a year)');
+  const [seconds] = words.length === 6 ? words.splice(0, 1) : [];
+  const readerAt = (index: number, spec: FieldSpec) => readerOf(text, words[index], spec);
+  const read = (index: number, spec: FieldSpec) => readPlain(readerAt(index, spec), spec, 'nest');
+  const second =
+    seconds === undefined
+      ? ON_THE_MINUTE
+      : readPlain(readerOf(text, seconds, FIELD_SPECS.second), FIELD_SPECS.second, 'nest');
+  const [minute, hour] = [read(0, FIELD_SPECS.minute), read(1, FIELD_SPECS.hour)];
+  const dates = readValues(readerAt(2, FIELD_SPECS.dayOfMonth), FIELD_SPECS.dayOfMonth, 'nest');
+  const month = read(3, FIELD_SPECS.month);
+  const weekdays = readValues(readerAt(4, FIELD_SPECS.dayOfWeek.nest), FIELD_SPECS.dayOfWeek.nest, 'nest');
+  const wildcard = isWildcard([seconds, words[0], words[1]], [second, minute, hour]);
+  return { second, minute, hour, days: nestDays(dates, weekdays), month, year: everyValue(FIELD_SPECS.year), wildcard };
+}
+
+const ON_THE_MINUTE = fieldSet(new Set([0]), FIELD_SPECS.second);
+
+/** A field's text and where it begins. */
+interface Word {
+  readonly word: string;
+  readonly start: number;
+}
+
+function splitWords(text: string): Word[] {
+  return [...text.matchAll(/\S+/g)].map((match) => ({ word: match[0], start: match.index }));
+}
+
+function readerOf(text: string, field: Word | undefined, spec: FieldSpec): FieldReader {
+  return new FieldReader(text, spec.label, field?.word ?? '', field?.start ?? text.length);
+}
+
+function readPlain(reader: FieldReader, spec: FieldSpec, dialect: CronDialect): FieldSet {
+  return fieldSet(readValues(reader, spec, dialect), spec);
+}
+
+/** `0-23/1` in the hours is as much a wildcard as `*`, and so is `*` with a step. */
+function isWildcard(words: readonly (Word | undefined)[], sets: readonly FieldSet[]): boolean {
+  return words.some((field) => field?.word.startsWith('*')) || sets.some((set) => set.full);
+}
+
+function tooFew(text: string, expected: string): Error {
+  return invalidCron({ text, index: text.length }, 'the end of the expression', expected);
+}
+
+function tooMany(text: string, field: Word | undefined, expected: string): Error {
+  return invalidCron({ text, index: field?.start ?? 0 }, `"${field?.word}"`, expected);
+}
