@@ -1,0 +1,113 @@
+/** The owners of all items from one fire on, until the next span begins. */
+export interface OwnerSpan {
+  /** First planned time that belongs to the span, epoch milliseconds by the registry's clock. */
+  readonly effectiveFrom: number;
+  /** Owner of each item, `null` for an item nobody owns. */
+  readonly owners: readonly (string | null)[];
+}
+
+/**
+ * One resharding as a document, written by a TypeScript leader to `extension/plan` before it lowers the flags. The nodes
+ * `sharding/{item}/instance` say the same to Java; the document says it in one read, and adds what they cannot: who was
+ * considered, and which fires belong to whom.
+ *
+ * **Which fires.** Fires are planned instants, the same on every instance, so they can be divided exactly: a fire belongs
+ * to the owners of the span that its planned time falls into, whenever anybody gets to hear of it. A span begins at the
+ * registry's time at which its resharding was raised: an owner that had not heard of it yet acted on fires that were
+ * planned earlier. This is exact as far as the instances' clocks agree with the registry's. The spans before the present
+ * one are kept for fires that are still on their way through several reshardings.
+ *
+ * **Whether it is the present one.** `changes` is the child version that `leader/sharding` has once both flags are gone.
+ * Any later resharding, also one by a Java leader, which knows nothing of this document, moves that version on.
+ */
+export interface AssignmentPlan {
+  readonly changes: number;
+  /** The strategy that was used, as asked for by the definition. */
+  readonly strategy: string;
+  /** Instances that were considered, in the order the strategy saw them. */
+  readonly members: readonly string[];
+  /** Newest first; the first one is the present assignment. */
+  readonly spans: readonly [OwnerSpan, ...OwnerSpan[]];
+}
+
+/** How many former spans a plan keeps, and for how long after they ended, milliseconds. */
+const FORMER_SPANS = 3;
+const FORMER_SPAN_AGE_MS = 60_000;
+
+/** The spans of a plan that follows `former`, of which only what late fires may still need is kept. */
+export function followingSpans(
+  present: OwnerSpan,
+  former: AssignmentPlan | null,
+): readonly [OwnerSpan, ...OwnerSpan[]] {
+  const spans = former?.spans ?? [];
+  const kept = spans.filter((_, index) => {
+    const end = spans[index - 1]?.effectiveFrom ?? present.effectiveFrom;
+    return index < FORMER_SPANS && end > present.effectiveFrom - FORMER_SPAN_AGE_MS;
+  });
+  return [present, ...kept];
+}
+
+/**
+ * Who owns which item, as far as this instance knows. `spans` is empty before the first resharding. After a resharding
+ * by a Java leader nobody says since when its only span holds: `effectiveFrom` is then `-Infinity` and `dated` false.
+ */
+export interface Assignment {
+  readonly spans: readonly OwnerSpan[];
+  readonly dated: boolean;
+}
+
+/** Before the first resharding. */
+export const NO_ASSIGNMENT: Assignment = { spans: [], dated: true };
+
+/** The items that `instanceId` owns at a planned time, by default now and later; ascending. */
+export function itemsOf(assignment: Assignment, instanceId: string, at = Number.POSITIVE_INFINITY): number[] {
+  const span = assignment.spans.find(({ effectiveFrom }) => effectiveFrom <= at);
+  return span?.owners.flatMap((owner, item) => (owner === instanceId ? [item] : [])) ?? [];
+}
+
+/** The document's text: instances once, owners as indices into them, `-1` for nobody. */
+export function encodePlan({ changes, strategy, members, spans }: AssignmentPlan): string {
+  const owners = spans.flatMap((span) => span.owners).filter((owner) => owner !== null);
+  const names = [...new Set([...members, ...owners])];
+  const index = new Map(names.map((name, position) => [name, position]));
+  const indices = (span: OwnerSpan): number[] =>
+    span.owners.map((owner) => (owner === null ? -1 : (index.get(owner) ?? -1)));
+  const written = spans.map((span) => ({ from: span.effectiveFrom, owners: indices(span) }));
+  return JSON.stringify({ v: 1, changes, strategy, members: members.length, names, spans: written });
+}
+
+/** Reads what {@link encodePlan} wrote; `null` for anything else. */
+export function decodePlan(text: string): AssignmentPlan | null {
+  const raw = parseRecord(text);
+  if (raw?.['v'] !== 1) return null;
+  const { changes, strategy, members, names, spans } = raw;
+  if (!isCount(changes) || typeof strategy !== 'string' || !isCount(members)) return null;
+  if (!isListOf(names, isText) || !isListOf(spans, isSpan)) return null;
+  const [present, ...former] = spans.map(({ from, owners }) => ({
+    effectiveFrom: from,
+    owners: owners.map((position) => names[position] ?? null),
+  }));
+  if (present === undefined) return null;
+  return { changes, strategy, members: names.slice(0, members), spans: [present, ...former] };
+}
+
+function parseRecord(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : null;
+  } catch {
+    // Not JSON: written by somebody else. The nodes of the items are read instead.
+    return null;
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+const isIndex = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= -1;
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isSpan = (value: unknown): value is { from: number; owners: number[] } =>
+  isRecord(value) && isCount(value['from']) && isListOf(value['owners'], isIndex);
+
+function isListOf<T>(value: unknown, is: (entry: unknown) => entry is T): value is T[] {
+  return Array.isArray(value) && value.every(is);
+}

@@ -1,0 +1,51 @@
+/**
+ * Where everything of a job lives in ZooKeeper, below `/{namespace}/{job}`. The layout is ElasticJob 3.0.5's, so that
+ * Java instances, its lifecycle API and its console work on the same nodes; only `extension` is ours, and Java leaves it
+ * alone. `docs/znodes.md` tells who writes what when.
+ *
+ * ```
+ * {job}                                class name
+ * ├── config                           YAML of the definition
+ * ├── servers/{ip}                     ENABLED | DISABLED
+ * ├── instances/{id}                   ephemeral, YAML of the instance
+ * ├── leader
+ * │   ├── election/latch/…             candidates, ephemeral sequential
+ * │   ├── election/instance            ephemeral, id of the leader
+ * │   ├── sharding/necessary           raised: items must be assigned anew
+ * │   └── sharding/processing          ephemeral, a leader is doing it
+ * ├── sharding/{item}
+ * │   ├── instance                     id of the owner
+ * │   ├── running                      ephemeral, id of the instance that runs the item
+ * │   └── disabled                     an operator switched the item off
+ * ├── trigger/{id}                     a run is asked of that instance
+ * └── extension/plan                   the last assignment as one document
+ * ```
+ */
+export const layout = {
+  config: 'config',
+  servers: 'servers',
+  server: (ip: string) => `servers/${ip}`,
+  instances: 'instances',
+  instance: (id: string) => `instances/${id}`,
+  electionLatch: 'leader/election/latch',
+  leader: 'leader/election/instance',
+  resharding: 'leader/sharding',
+  necessary: 'leader/sharding/necessary',
+  processing: 'leader/sharding/processing',
+  items: 'sharding',
+  item: (item: number) => `sharding/${item}`,
+  owner: (item: number) => `sharding/${item}/instance`,
+  running: (item: number) => `sharding/${item}/running`,
+  disabled: (item: number) => `sharding/${item}/disabled`,
+  triggers: 'trigger',
+  trigger: (id: string) => `trigger/${id}`,
+  plan: 'extension/plan',
+} as const;
+
+/** The path of a job's node within the namespace. */
+export function jobPath(jobName: string, path: string): string {
+  return `${jobName}/${path}`;
+}
+
+/** The values of `servers/{ip}`. Anything else counts as not enabled. */
+export type ServerStatus = 'ENABLED' | 'DISABLED';

@@ -1,0 +1,373 @@
+import { SessionLostError, StoppedError } from '../foundation/abort.js';
+import type { Clock, Timer } from '../foundation/clock.js';
+import { ElasticJobError, messageOf } from '../foundation/errors.js';
+import type { TaskGroup } from '../foundation/lifecycle.js';
+import type { Logger } from '../foundation/logger.js';
+import type { InstanceIdentity } from '../job/identity.js';
+import type { Registry, Session, TreeWatch } from '../registry/registry.js';
+import { type Assignment, itemsOf, NO_ASSIGNMENT } from './assignment-plan.js';
+import { jobPath, layout, type ServerStatus } from './job-layout.js';
+import { availableMembers, isResharding, type JobView, jobView, viewSelection } from './job-view.js';
+import { campaign, resign } from './leader-election.js';
+import { Membership } from './membership.js';
+import { leads, type Reaction, react, type Self } from './reactions.js';
+import { readOwners, reshard } from './resharding.js';
+import type { ShardingStrategy } from './sharding-strategies.js';
+
+/** What the job wants of coordination, and what it is told. */
+export interface MemberHooks {
+  /** How items are to be assigned; `null` while the stored definition cannot be followed: then nothing is done. */
+  goal(): { readonly itemCount: number; readonly strategy: ShardingStrategy } | null;
+  /** The view changed. Called before anything is done about it. */
+  onView(view: JobView): void;
+  /** The assignment is known to be current, for the first time or again. */
+  onAssignment(assignment: Assignment): void;
+  /** A run is asked of this instance; called until {@link JobMember.takeTrigger} has taken the request. */
+  onTrigger(): void;
+  /** An operator told this instance to stop the job. */
+  onShutDown(): void;
+  /** Something that belongs in the trace happened. */
+  onEvent(event: MemberEvent, details: Readonly<Record<string, unknown>>): void;
+}
+
+/** What a member tells of itself. */
+export type MemberEvent =
+  | 'registered'
+  | 'suspended'
+  | 'session-lost'
+  | 'reconnected'
+  | 'elected'
+  | 'abdicated'
+  | 'resharded'
+  | 'assigned'
+  | 'shut-down-remotely';
+
+/** What a member is made of. */
+export interface MemberServices {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly tasks: TaskGroup;
+  readonly identity: InstanceIdentity;
+}
+
+/** An assignment was read at this generation, over this connection. Unequal means: read again before acting. */
+interface Fence {
+  readonly generation: bigint;
+  readonly connection: number;
+}
+
+/** Pause before something that failed for another reason than the session is tried again, milliseconds. */
+const RETRY_MS = 1000;
+
+/**
+ * This instance as a member of one job. It looks at the job's view whenever that changes, brings its knowledge of the
+ * assignment up to date, and does what {@link react} says. One look at a time: a change that comes meanwhile leads to
+ * another look, so nothing depends on having seen each change.
+ */
+export class JobMember {
+  #watch: TreeWatch | null = null;
+  #view: JobView | null = null;
+  #assignment: Assignment = NO_ASSIGNMENT;
+  #fence: Fence | null = null;
+  #watchedItems: readonly number[] = [];
+  #draining = false;
+  /** The session this instance is registered in, and the signal that ends with it. */
+  #session = 0n;
+  #sessionAbort = new AbortController();
+  #looking = false;
+  #lookAgain = false;
+  #campaigning = false;
+  #retry: Timer | null = null;
+  #forgetSession: () => void = () => undefined;
+  readonly #left = new AbortController();
+  readonly #membership: Membership;
+
+  constructor(
+    private readonly services: MemberServices,
+    private readonly jobName: string,
+    private readonly hooks: MemberHooks,
+  ) {
+    const { registry, clock, identity } = services;
+    this.#membership = new Membership(registry, clock, jobName, identity);
+  }
+
+  /** What is known of the job, `null` before {@link join}. */
+  get view(): JobView | null {
+    return this.#view;
+  }
+
+  /** Items owned by this instance. */
+  get items(): number[] {
+    return itemsOf(this.#assignment, this.services.identity.instanceId);
+  }
+
+  get isLeader(): boolean {
+    return this.#view !== null && leads(this.#view, this.#self);
+  }
+
+  /** Whether this instance is registered in the present, connected session. */
+  get isConnected(): boolean {
+    const { session } = this.services.registry;
+    return session.state === 'connected' && session.id === this.#session;
+  }
+
+  /** Aborts when the session in which this instance is registered now is lost. */
+  get session(): AbortSignal {
+    return this.#sessionAbort.signal;
+  }
+
+  /** Whether an operator lets this server take part. */
+  get isEnabled(): boolean {
+    return this.#view?.servers.get(this.services.identity.serverIp) === 'ENABLED';
+  }
+
+  /** The other instances that could take this one's items. */
+  get successors(): string[] {
+    const members = this.#view === null ? [] : availableMembers(this.#view);
+    return members.map((member) => member.instanceId).filter((id) => id !== this.services.identity.instanceId);
+  }
+
+  /** Registers, watches the job, and takes part from now on. */
+  async join(status: ServerStatus): Promise<void> {
+    const { registry, identity } = this.services;
+    await this.#membership.announceServer(status);
+    await this.#register(registry.session);
+    this.#forgetSession = registry.onSession((session) => this.#onSession(session));
+    const selection = viewSelection(identity.instanceId, []);
+    this.#watch = await registry.watchTree(this.jobName, selection, () => this.#see());
+    this.#see();
+  }
+
+  /** Tells the leader that this instance takes on nothing more; it goes on with what it has. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await this.#membership.drain();
+  }
+
+  /** Gives up leadership and membership and stops watching. What cannot be undone now goes with the session. */
+  async leave(): Promise<void> {
+    this.#left.abort(new StoppedError());
+    this.#retry?.cancel();
+    this.#forgetSession();
+    this.#watch?.close();
+    if (!this.isConnected) return;
+    await resign(this.services.registry, this.jobName);
+    await this.#membership.leave();
+  }
+
+  /** Reads everything anew, as a precaution against what nobody thought of. */
+  async refresh(): Promise<void> {
+    await this.#watch?.refresh();
+  }
+
+  /** Looks again although nothing changed in the registry. */
+  wake(): void {
+    this.#lookAgain = true;
+    if (this.#looking || this.#left.signal.aborted) return;
+    this.#looking = true;
+    this.services.tasks.run('coordination', () => this.#lookUntilDone());
+  }
+
+  /** Takes the request to run away. Resolves to whether it was still there. */
+  async takeTrigger(): Promise<boolean> {
+    return this.services.registry.remove(jobPath(this.jobName, layout.trigger(this.services.identity.instanceId)));
+  }
+
+  /** Whether the assignment that was last announced is still the one to act on. */
+  isCurrent(): boolean {
+    return this.#fence !== null && this.#isFresh(this.#fence);
+  }
+
+  /**
+   * A question to be asked after a mark was made: was it made under the assignment that is in force now? See G1 in
+   * docs/guarantees.md for why that is certain.
+   */
+  currency(): () => boolean {
+    const fence = this.#fence;
+    return () => fence !== null && this.#isFresh(fence);
+  }
+
+  // ---- session -------------------------------------------------------------------------------------------------------
+
+  async #register(session: Session): Promise<void> {
+    await this.#membership.register(this.#left.signal);
+    this.#session = session.id;
+    this.#sessionAbort = new AbortController();
+    this.hooks.onEvent('registered', { session: hexadecimal(session.id) });
+  }
+
+  #onSession(session: Session): void {
+    switch (session.state) {
+      case 'suspended':
+        return this.hooks.onEvent('suspended', {});
+      case 'lost':
+      case 'closed':
+        this.hooks.onEvent('session-lost', { session: hexadecimal(this.#session) });
+        return this.#sessionAbort.abort(new SessionLostError());
+      case 'connected':
+        this.hooks.onEvent('reconnected', { session: hexadecimal(session.id) });
+        return this.wake();
+    }
+  }
+
+  // ---- looking -------------------------------------------------------------------------------------------------------
+
+  get #self(): Self {
+    const { instanceId, serverIp } = this.services.identity;
+    return { instanceId, serverIp, session: this.#session, draining: this.#draining };
+  }
+
+  #see(): void {
+    if (this.#watch === null) return;
+    this.#view = jobView(this.#watch.snapshot, this.services.identity.instanceId, this.#watchedItems);
+    this.hooks.onView(this.#view);
+    this.wake();
+  }
+
+  async #lookUntilDone(): Promise<void> {
+    try {
+      while (this.#lookAgain && !this.#left.signal.aborted) {
+        this.#lookAgain = false;
+        await this.#look();
+      }
+    } catch (error) {
+      this.#retryLater(messageOf(error));
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { session } = this.services.registry;
+    if (session.state !== 'connected' || this.#watch === null) return;
+    if (this.#session !== session.id) await this.#register(session);
+    const view = this.#view;
+    const goal = this.hooks.goal();
+    if (view === null || goal === null) return;
+    await this.#followAssignment(view, goal.itemCount);
+    const strategy = goal.strategy.type;
+    for (const reaction of react(view, this.#self, { ...goal, strategy })) await this.#perform(reaction, view);
+  }
+
+  /** A lost session is followed by a new one, whose arrival wakes us; anything else is tried again soon. */
+  #retryLater(reason: string): void {
+    if (this.#left.signal.aborted) return;
+    const { registry, clock, logger } = this.services;
+    const level = registry.session.state === 'connected' ? 'warn' : 'debug';
+    logger[level]('coordination was not finished and is tried again', { reason });
+    this.#retry?.cancel();
+    this.#retry = clock.setTimer(RETRY_MS, () => this.wake());
+  }
+
+  // ---- assignment ----------------------------------------------------------------------------------------------------
+
+  /** Takes over the assignment in force, once it is known to be current. */
+  async #followAssignment(view: JobView, itemCount: number): Promise<void> {
+    const { generation } = view.resharding;
+    const fence: Fence = { generation, connection: this.services.registry.session.connection };
+    if (isResharding(view) || this.#holds(fence)) return;
+    const assignment = await this.#assignmentIn(view, itemCount);
+    const items = itemsOf(assignment, this.services.identity.instanceId);
+    await this.#watchItems(items);
+    if (!this.#isFresh(fence)) {
+      this.#lookAgain = true;
+      return;
+    }
+    const changed = items.join() !== this.items.join();
+    this.#assignment = assignment;
+    this.#fence = fence;
+    if (changed) this.hooks.onEvent('assigned', { items });
+    this.hooks.onAssignment(assignment);
+  }
+
+  /** The plan if it is in force, else, after a Java leader, what the nodes of the items say. */
+  async #assignmentIn(view: JobView, itemCount: number): Promise<Assignment> {
+    if (view.planHolds && view.plan !== null) return { spans: view.plan.spans, dated: true };
+    const { registry } = this.services;
+    const names = (await registry.children(jobPath(this.jobName, layout.items)))?.names ?? [];
+    if (names.length === 0) return NO_ASSIGNMENT;
+    const owners = await readOwners(registry, this.jobName, names.map(Number).filter(Number.isSafeInteger));
+    const list = Array.from({ length: itemCount }, (_, item) => owners.get(item) ?? null);
+    return { spans: [{ effectiveFrom: Number.NEGATIVE_INFINITY, owners: list }], dated: false };
+  }
+
+  /** The operators' switches of items are looked at before the items are run. */
+  async #watchItems(items: readonly number[]): Promise<void> {
+    if (items.join() === this.#watchedItems.join() || this.#watch === null) return;
+    this.#watchedItems = items;
+    await this.#watch.select(viewSelection(this.services.identity.instanceId, items));
+    this.#view = jobView(this.#watch.snapshot, this.services.identity.instanceId, items);
+  }
+
+  #holds(fence: Fence): boolean {
+    return this.#fence?.generation === fence.generation && this.#fence.connection === fence.connection;
+  }
+
+  #isFresh(fence: Fence): boolean {
+    if (!this.isConnected || this.services.registry.session.connection !== fence.connection) return false;
+    if (this.#watch === null || !this.#watch.isFresh(layout.resharding)) return false;
+    return (this.#watch.snapshot.children(layout.resharding)?.stat.pzxid ?? 0n) === fence.generation;
+  }
+
+  // ---- reactions -----------------------------------------------------------------------------------------------------
+
+  async #perform(reaction: Reaction, view: JobView): Promise<void> {
+    switch (reaction) {
+      case 'shut-down':
+        return this.#confirmShutDown();
+      case 'campaign':
+        return this.#campaign();
+      case 'abdicate':
+        if (await resign(this.services.registry, this.jobName)) this.hooks.onEvent('abdicated', {});
+        return;
+      case 'reshard':
+        return this.#reshard(view);
+      case 'trigger':
+        return this.hooks.onTrigger();
+    }
+  }
+
+  /** An operator's deletion of the node of a live session is the command to stop; a view that lags behind is not. */
+  async #confirmShutDown(): Promise<void> {
+    if (!(await this.#membership.isAbsent()) || !this.isConnected) return;
+    this.hooks.onEvent('shut-down-remotely', {});
+    this.hooks.onShutDown();
+  }
+
+  /** Runs beside the looks: waiting for the latch must not keep this instance from anything else. */
+  #campaign(): void {
+    if (this.#campaigning) return;
+    this.#campaigning = true;
+    const { registry, identity, tasks } = this.services;
+    tasks.run('leader election', async () => {
+      try {
+        const won = await campaign(registry, this.jobName, identity.instanceId, this.#left.signal);
+        if (won) this.hooks.onEvent('elected', {});
+      } catch (error) {
+        if (!ElasticJobError.is(error, 'STOPPED')) this.#retryLater(messageOf(error));
+      } finally {
+        this.#campaigning = false;
+      }
+    });
+  }
+
+  async #reshard(view: JobView): Promise<void> {
+    const goal = this.hooks.goal();
+    if (goal === null) return;
+    const outcome = await reshard(this.services.registry, {
+      jobName: this.jobName,
+      itemCount: goal.itemCount,
+      strategy: goal.strategy,
+      members: availableMembers(view),
+      former: view.plan,
+      now: this.services.clock.now(),
+    });
+    if (!outcome.published) return this.#retryLater(outcome.reason);
+    this.hooks.onEvent('resharded', { members: outcome.plan.members, items: goal.itemCount });
+  }
+}
+
+function hexadecimal(session: bigint): string {
+  return `0x${session.toString(16)}`;
+}

@@ -1,0 +1,140 @@
+import { serverIpOf } from '../job/identity.js';
+import type { RegistryNode, Selection, TreeSnapshot } from '../registry/registry.js';
+import { type AssignmentPlan, decodePlan } from './assignment-plan.js';
+import { DRAINING, decodeInstance } from './instance-yaml.js';
+import { layout } from './job-layout.js';
+
+/** A registered instance. */
+export interface Member {
+  readonly instanceId: string;
+  readonly serverIp: string;
+  readonly labels: string | null;
+  /** Leaving: it finishes what it runs and takes on nothing. */
+  readonly draining: boolean;
+  /** Session that owns the node. */
+  readonly session: bigint;
+}
+
+/** Who leads, and in which session. */
+export interface Leader {
+  readonly instanceId: string;
+  readonly session: bigint;
+}
+
+/** The state of resharding. */
+export interface Resharding {
+  /** Grows with every flag raised or lowered, also between two reads. */
+  readonly generation: bigint;
+  readonly necessary: boolean;
+  readonly processing: boolean;
+}
+
+/** Everything this instance watches of one job, at one moment. Pure data: reactions are computed from it. */
+export interface JobView {
+  /** Text and version of the stored configuration; `null` when there is none. */
+  readonly config: { readonly text: string; readonly version: number } | null;
+  readonly members: ReadonlyMap<string, Member>;
+  /** `servers/{ip}` as stored. */
+  readonly servers: ReadonlyMap<string, string>;
+  readonly leader: Leader | null;
+  readonly resharding: Resharding;
+  /** The last plan that a TypeScript leader wrote. */
+  readonly plan: AssignmentPlan | null;
+  /** Whether that plan is in force: not while a resharding goes on, and not after one by a Java leader. */
+  readonly planHolds: boolean;
+  /** Items that an operator switched off, among those looked at. */
+  readonly disabledItems: ReadonlySet<number>;
+  /** A run was asked of this instance. */
+  readonly triggered: boolean;
+}
+
+/** What to watch of a job: a few places that do not grow with its items, and the switches of the items owned here. */
+export function viewSelection(instanceId: string, ownItems: readonly number[]): Selection[] {
+  return [
+    { path: layout.config },
+    { path: layout.instances, children: 'nodes' },
+    { path: layout.servers, children: 'nodes' },
+    { path: layout.leader },
+    { path: layout.resharding, children: 'names' },
+    { path: layout.plan },
+    { path: layout.trigger(instanceId) },
+    ...ownItems.map((item) => ({ path: layout.disabled(item) })),
+  ];
+}
+
+/** The view that a snapshot taken with {@link viewSelection} shows. */
+export function jobView(snapshot: TreeSnapshot, instanceId: string, ownItems: readonly number[]): JobView {
+  const config = snapshot.node(layout.config);
+  return {
+    config: config === null ? null : { text: config.value, version: config.stat.version },
+    members: new Map(childNodes(snapshot, layout.instances).flatMap((node) => toMember(node))),
+    servers: new Map(childNodes(snapshot, layout.servers).map((node) => [nameOf(node), node.value])),
+    leader: toLeader(snapshot.node(layout.leader)),
+    ...toResharding(snapshot),
+    disabledItems: new Set(ownItems.filter((item) => snapshot.node(layout.disabled(item)) !== null)),
+    triggered: snapshot.node(layout.trigger(instanceId)) !== null,
+  };
+}
+
+/**
+ * The instances that items may be given to: their server is enabled and they are not leaving; descending by id, the
+ * order in which every strategy of ElasticJob sees them.
+ */
+export function availableMembers(view: Pick<JobView, 'members' | 'servers'>): Member[] {
+  return [...view.members.values()]
+    .filter((member) => !member.draining && view.servers.get(member.serverIp) === 'ENABLED')
+    .sort((one, other) => (one.instanceId < other.instanceId ? 1 : -1));
+}
+
+/** Whether items are being assigned anew, so that nobody may act on the present assignment. */
+export function isResharding(view: JobView): boolean {
+  return view.resharding.necessary || view.resharding.processing;
+}
+
+function childNodes(snapshot: TreeSnapshot, parent: string): RegistryNode[] {
+  const names = snapshot.children(parent)?.names ?? [];
+  // A child listed a moment ago may be gone by the time its value is read: it is absent then.
+  return names.flatMap((name) => snapshot.node(`${parent}/${name}`) ?? []);
+}
+
+/** Nodes that did not change are the same objects in the next snapshot; their text is parsed once. */
+const plans = new WeakMap<RegistryNode, AssignmentPlan | null>();
+
+function planOf(node: RegistryNode | null): AssignmentPlan | null {
+  if (node === null) return null;
+  const known = plans.get(node);
+  if (known !== undefined) return known;
+  const plan = decodePlan(node.value);
+  plans.set(node, plan);
+  return plan;
+}
+
+function toMember(node: RegistryNode): [string, Member][] {
+  const instanceId = nameOf(node);
+  const instance = decodeInstance(node.value);
+  if (instance === null) return [];
+  const { labels } = instance;
+  const session = node.stat.ephemeralOwner;
+  const serverIp = instance.serverIp ?? serverIpOf(instanceId);
+  return [[instanceId, { instanceId, serverIp, labels, draining: labels === DRAINING, session }]];
+}
+
+function toLeader(node: RegistryNode | null): Leader | null {
+  return node === null ? null : { instanceId: node.value, session: node.stat.ephemeralOwner };
+}
+
+function toResharding(snapshot: TreeSnapshot): Pick<JobView, 'resharding' | 'plan' | 'planHolds'> {
+  const flags = snapshot.children(layout.resharding);
+  const necessary = flags?.names.includes('necessary') ?? false;
+  const processing = flags?.names.includes('processing') ?? false;
+  const plan = planOf(snapshot.node(layout.plan));
+  return {
+    resharding: { generation: flags?.stat.pzxid ?? 0n, necessary, processing },
+    plan,
+    planHolds: !necessary && !processing && plan !== null && plan.changes === flags?.stat.cversion,
+  };
+}
+
+function nameOf(node: RegistryNode): string {
+  return node.path.slice(node.path.lastIndexOf('/') + 1);
+}

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import { abortable } from '../foundation/abort.js';
+import { deferred } from '../foundation/deferred.js';
+import { ElasticJobError } from '../foundation/errors.js';
+import type { Registry } from '../registry/registry.js';
+
+/**
+ * Mutual exclusion across processes, node for node as Curator's `LeaderLatch` does it, so that Java and TypeScript wait
+ * for each other: an ephemeral sequential child per contender, the lowest sequence holds, each watches only the one
+ * before it. Our child carries a uuid, so that one created by a request whose answer was lost is found again.
+ *
+ * Runs `critical` while holding the latch. If the session is lost while waiting, rejects; while holding, `critical` has
+ * to find out by its own requests, which the server refuses.
+ *
+ * @see Curator 5.9.0, recipe "leader latch"; ZooKeeper's recipe for locks.
+ */
+export async function withLatch<T>(
+  registry: Registry,
+  latchPath: string,
+  critical: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
+  const own = await enter(registry, latchPath);
+  try {
+    await waitForTurn(registry, latchPath, own, signal);
+    return await critical();
+  } finally {
+    await leave(registry, `${latchPath}/${own}`);
+  }
+}
+
+/** Contenders in the order in which they hold the latch: by what follows the last `latch-`, as text, as Curator does. */
+export function latchOrder(names: readonly string[]): string[] {
+  const sequence = (name: string): string => {
+    const at = name.lastIndexOf('latch-');
+    return at < 0 ? name : name.slice(at + 'latch-'.length);
+  };
+  return [...names].sort((one, other) => (sequence(one) < sequence(other) ? -1 : 1));
+}
+
+async function enter(registry: Registry, latchPath: string): Promise<string> {
+  const prefix = `_c_${randomUUID()}-latch-`;
+  try {
+    const result = await registry.create(`${latchPath}/${prefix}`, '', 'ephemeral-sequential');
+    if (result.created) return result.path.slice(result.path.lastIndexOf('/') + 1);
+  } catch (error) {
+    if (!ElasticJobError.is(error, 'RESULT_UNKNOWN')) throw error;
+    const names = (await registry.children(latchPath))?.names ?? [];
+    const created = names.find((name) => name.startsWith(prefix));
+    if (created !== undefined) return created;
+  }
+  return enter(registry, latchPath);
+}
+
+async function waitForTurn(registry: Registry, latchPath: string, own: string, signal?: AbortSignal): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const names = latchOrder((await registry.children(latchPath))?.names ?? []);
+    const position = names.indexOf(own);
+    if (position === 0) return;
+    const predecessor = names[position - 1];
+    if (predecessor === undefined)
+      throw new ElasticJobError('SESSION_LOST', `the latch node ${own} is gone`, { retryable: true });
+    await gone(registry, `${latchPath}/${predecessor}`, signal);
+  }
+}
+
+/** Resolves when the node does not exist (any more). */
+async function gone(registry: Registry, path: string, signal?: AbortSignal): Promise<void> {
+  const vanished = deferred();
+  const watch = await registry.watchTree(path, [{ path: '' }], (_before, after) => {
+    if (after.node('') === null) vanished.resolve();
+  });
+  try {
+    if (watch.snapshot.node('') !== null) await abortable(vanished.promise, signal);
+  } finally {
+    watch.close();
+  }
+}
+
+async function leave(registry: Registry, path: string): Promise<void> {
+  // A node that cannot be removed now goes with the session; nothing that `critical` achieved is undone by it.
+  await registry.remove(path).catch((error: unknown) => {
+    if (!ElasticJobError.is(error)) throw error;
+  });
+}

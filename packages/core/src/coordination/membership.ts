@@ -1,0 +1,111 @@
+import { abortable } from '../foundation/abort.js';
+import { type Clock, sleep } from '../foundation/clock.js';
+import { deferred } from '../foundation/deferred.js';
+import { RegistryError } from '../foundation/errors.js';
+import type { InstanceIdentity } from '../job/identity.js';
+import type { Registry, RegistryNode } from '../registry/registry.js';
+import { DRAINING, encodeInstance } from './instance-yaml.js';
+import { jobPath, layout, type ServerStatus } from './job-layout.js';
+
+/**
+ * This instance's place among the members of one job: registered → draining → left. Membership is the ephemeral node
+ * `instances/{id}`; `servers/{ip}` only says whether an operator lets the machine take part.
+ */
+export class Membership {
+  /** Sessions of this process in which the instance was registered; nodes they left behind are ours to remove. */
+  readonly #sessions = new Set<bigint>();
+  readonly #path: string;
+  readonly #serverPath: string;
+
+  constructor(
+    private readonly registry: Registry,
+    private readonly clock: Clock,
+    jobName: string,
+    private readonly identity: InstanceIdentity,
+  ) {
+    this.#path = jobPath(jobName, layout.instance(identity.instanceId));
+    this.#serverPath = jobPath(jobName, layout.server(identity.serverIp));
+  }
+
+  /** Announces the server's status at start. Afterwards the status belongs to the operators. */
+  async announceServer(status: ServerStatus): Promise<void> {
+    await this.registry.put(this.#serverPath, status);
+  }
+
+  /**
+   * Joins in the present session. A node left by a former session of this process is replaced; one of another session is
+   * waited for as long as that session can live without its process, then it is an `INSTANCE_CONFLICT`.
+   */
+  async register(signal?: AbortSignal): Promise<void> {
+    const { instanceId, serverIp } = this.identity;
+    const value = encodeInstance({ instanceId, serverIp, labels: null });
+    const session = this.registry.session.id;
+    while (!(await this.registry.create(this.#path, value, 'ephemeral')).created) {
+      const holder = await this.registry.read(this.#path);
+      if (holder?.stat.ephemeralOwner === session) break;
+      if (holder !== null) await this.#clear(holder, signal);
+    }
+    this.#sessions.add(session);
+    await this.#reassertServer();
+  }
+
+  /** Tells the leader that this instance takes on nothing more. Java sees the label and ignores it. */
+  async drain(): Promise<void> {
+    const { instanceId, serverIp } = this.identity;
+    const node = await this.registry.read(this.#path);
+    if (node === null) return;
+    await this.registry.write(
+      this.#path,
+      encodeInstance({ instanceId, serverIp, labels: DRAINING }),
+      node.stat.version,
+    );
+  }
+
+  /** Leaves, if this session is the registered one. */
+  async leave(): Promise<void> {
+    const node = await this.registry.read(this.#path);
+    if (node !== null && node.stat.ephemeralOwner === this.registry.session.id) await this.registry.remove(this.#path);
+  }
+
+  /** Whether the instance's node is really absent, as a fresh read says. */
+  async isAbsent(): Promise<boolean> {
+    return (await this.registry.read(this.#path)) === null;
+  }
+
+  /** A Java member that starts up at this moment may collect the server's node as one without instances. */
+  async #reassertServer(): Promise<void> {
+    await this.registry.ensure(this.#serverPath, 'ENABLED' satisfies ServerStatus);
+  }
+
+  async #clear(holder: RegistryNode, signal?: AbortSignal): Promise<void> {
+    if (this.#sessions.has(holder.stat.ephemeralOwner)) {
+      await this.registry.remove(this.#path);
+      return;
+    }
+    if (await this.#vanishes(this.registry.session.timeoutMs * 1.5, signal)) return;
+    throw new RegistryError(
+      'INSTANCE_CONFLICT',
+      `instance id '${this.identity.instanceId}' is held by the live session 0x${holder.stat.ephemeralOwner.toString(16)}, ` +
+        `not by this one, 0x${this.registry.session.id.toString(16)}: two running processes have the same id. ` +
+        'Give each its own instanceId, or leave the option out.',
+      { path: this.#path },
+    );
+  }
+
+  async #vanishes(withinMs: number, signal?: AbortSignal): Promise<boolean> {
+    const vanished = deferred<boolean>();
+    const watch = await this.registry.watchTree(this.#path, [{ path: '' }], (_before, after) => {
+      if (after.node('') === null) vanished.resolve(true);
+    });
+    if (watch.snapshot.node('') === null) vanished.resolve(true);
+    const patience = new AbortController();
+    try {
+      const late = sleep(this.clock, withinMs, patience.signal).then(() => false);
+      late.catch(() => undefined);
+      return await abortable(Promise.race([vanished.promise, late]), signal);
+    } finally {
+      patience.abort();
+      watch.close();
+    }
+  }
+}

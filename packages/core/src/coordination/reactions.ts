@@ -1,0 +1,79 @@
+import { availableMembers, type JobView } from './job-view.js';
+
+/** What an instance does about what it sees. */
+export type Reaction =
+  /** An operator removed this instance's node while its session lived: stop the job here. */
+  | 'shut-down'
+  /** Nobody leads: try to. */
+  | 'campaign'
+  /** This instance leads and must not: step down. */
+  | 'abdicate'
+  /** This instance leads and the assignment does not fit the members, or somebody asked for a new one. */
+  | 'reshard'
+  /** A run was asked of this instance. */
+  | 'trigger';
+
+/** Who is looking. */
+export interface Self {
+  readonly instanceId: string;
+  readonly serverIp: string;
+  /** The session this instance is registered in. */
+  readonly session: bigint;
+  /** Leaving: it still leads until it is gone, but does not seek to. */
+  readonly draining: boolean;
+}
+
+/** What the assignment should follow. */
+export interface ShardingGoal {
+  readonly itemCount: number;
+  readonly strategy: string;
+}
+
+interface Row {
+  readonly reaction: Reaction;
+  readonly when: (view: JobView, self: Self, goal: ShardingGoal) => boolean;
+}
+
+/**
+ * The one table of reactions, in the order in which they are performed. It looks at a state, not at events: whatever was
+ * missed, the next look shows what is still to do, and doing it twice does no harm.
+ */
+const TABLE: readonly Row[] = [
+  { reaction: 'shut-down', when: (view, self) => !view.members.has(self.instanceId) && !self.draining },
+  { reaction: 'campaign', when: (view, self) => view.leader === null && isEnabled(view, self) && !self.draining },
+  { reaction: 'abdicate', when: (view, self) => leads(view, self) && !isEnabled(view, self) },
+  {
+    reaction: 'reshard',
+    when: (view, self, goal) => leads(view, self) && isEnabled(view, self) && needsResharding(view, goal),
+  },
+  { reaction: 'trigger', when: (view) => view.triggered },
+];
+
+/** What `self` has to do, given what it sees. A job that is to be shut down here does nothing else. */
+export function react(view: JobView, self: Self, goal: ShardingGoal): Reaction[] {
+  const due = TABLE.filter((row) => row.when(view, self, goal)).map((row) => row.reaction);
+  return due.includes('shut-down') ? ['shut-down'] : due;
+}
+
+/** Whether this instance leads in its present session; a node left by a former session of its own does not count. */
+export function leads(view: JobView, self: Self): boolean {
+  return view.leader?.instanceId === self.instanceId && view.leader.session === self.session;
+}
+
+/** Whether the assignment in force does not follow from the members, the number of items and the strategy. */
+export function needsResharding(view: JobView, goal: ShardingGoal): boolean {
+  const available = availableMembers(view);
+  if (available.length === 0) return false;
+  if (view.plan === null || !view.planHolds) return true;
+  const { members, spans, strategy } = view.plan;
+  return (
+    spans[0].owners.length !== goal.itemCount ||
+    strategy !== goal.strategy ||
+    members.length !== available.length ||
+    members.some((member, position) => member !== available[position]?.instanceId)
+  );
+}
+
+function isEnabled(view: JobView, self: Self): boolean {
+  return view.servers.get(self.serverIp) === 'ENABLED';
+}

@@ -1,0 +1,45 @@
+import type { Registry } from '../registry/registry.js';
+import { jobPath, layout } from './job-layout.js';
+
+/** The outcome of an attempt to mark an item as running. */
+export type Claim =
+  | {
+      readonly claimed: true;
+      /** Transaction of the mark: grows with every run of the item, on whichever instance. */
+      readonly fencingToken: bigint;
+    }
+  | { readonly claimed: false; readonly reason: 'running-elsewhere' | 'resharded' };
+
+/**
+ * The marks `sharding/{item}/running`. A mark is created exclusively and lives in this instance's session: it is the lock
+ * that keeps an item from running twice at the same time. Only whoever made a mark removes it.
+ */
+export class RunningMarks {
+  constructor(
+    private readonly registry: Registry,
+    private readonly jobName: string,
+    private readonly instanceId: string,
+  ) {}
+
+  /**
+   * Marks the item. `isCurrent` is asked once the answer is there: ZooKeeper delivers the notification of an earlier
+   * change before the answer to a later request of the same session, so an assignment that is still current by then was
+   * current when the mark was made. If it is not, the mark is taken back.
+   */
+  async claim(item: number, isCurrent: () => boolean): Promise<Claim> {
+    const mark = await this.registry.create(this.#path(item), this.instanceId, 'ephemeral');
+    if (!mark.created) return { claimed: false, reason: 'running-elsewhere' };
+    if (isCurrent()) return { claimed: true, fencingToken: mark.czxid };
+    await this.release(item);
+    return { claimed: false, reason: 'resharded' };
+  }
+
+  /** Removes this instance's mark. Not to be called after the session that made it was lost. */
+  async release(item: number): Promise<void> {
+    await this.registry.remove(this.#path(item));
+  }
+
+  #path(item: number): string {
+    return jobPath(this.jobName, layout.running(item));
+  }
+}

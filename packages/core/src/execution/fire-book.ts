@@ -1,0 +1,89 @@
+import { type Assignment, itemsOf, NO_ASSIGNMENT } from '../coordination/assignment-plan.js';
+import type { SkipReason } from '../tracing/trace-event.js';
+
+/** Items to run for a fire. */
+export interface DueItems {
+  readonly scheduledAt: number;
+  readonly items: readonly number[];
+  /** Set when the fire is not to be run but recorded as skipped. */
+  readonly skip?: SkipReason;
+}
+
+interface Fire {
+  readonly at: number;
+  /** Items that this instance has run or skipped for the fire. */
+  readonly done: Set<number>;
+  /** Not looked at yet under an assignment known to be current. */
+  waiting: boolean;
+}
+
+/** How many fires are remembered, so that items gained by a resharding can still be run for them. */
+const REMEMBERED = 16;
+
+/**
+ * Which items this instance runs for which fire. Fires and news of reshardings may come in any order; a fire belongs to
+ * the owners of the span that its planned time falls into (see {@link Assignment}), so that each item is run for it
+ * once, by its old owner or by its new one, wherever the news arrived first.
+ *
+ * Pure state: it decides, somebody else runs.
+ */
+export class FireBook {
+  #assignment: Assignment = NO_ASSIGNMENT;
+  #fires: Fire[] = [];
+
+  constructor(private readonly instanceId: string) {}
+
+  /** The items this instance owns now, ascending. */
+  get items(): number[] {
+    return itemsOf(this.#assignment, this.instanceId);
+  }
+
+  /** A fire is due and the assignment is known to be current. */
+  due(scheduledAt: number): DueItems[] {
+    const fire = this.#note(scheduledAt);
+    const due = this.#take(fire);
+    fire.waiting = false;
+    return due;
+  }
+
+  /** A fire is due while the assignment is being changed: it waits for {@link settled}. */
+  park(scheduledAt: number): void {
+    this.#note(scheduledAt);
+  }
+
+  /**
+   * The assignment is known (again). Due are the fires that waited, and of those already run the items that this
+   * assignment had given to this instance by then. Of several fires an item is run for the last; the earlier ones are
+   * recorded as skipped.
+   */
+  settled(assignment: Assignment): DueItems[] {
+    this.#assignment = assignment;
+    const due = this.#fires.flatMap((fire) => this.#take(fire));
+    for (const fire of this.#fires) fire.waiting = false;
+    return lastPerItem(due);
+  }
+
+  #note(at: number): Fire {
+    const fire: Fire = { at, done: new Set(), waiting: true };
+    this.#fires = [...this.#fires, fire].slice(-REMEMBERED);
+    return fire;
+  }
+
+  /** The items that are still to be run for the fire. An undated assignment gives nothing for fires that were run. */
+  #take(fire: Fire): DueItems[] {
+    if (!this.#assignment.dated && !fire.waiting) return [];
+    const items = itemsOf(this.#assignment, this.instanceId, fire.at).filter((item) => !fire.done.has(item));
+    for (const item of items) fire.done.add(item);
+    return items.length === 0 ? [] : [{ scheduledAt: fire.at, items }];
+  }
+}
+
+function lastPerItem(due: readonly DueItems[]): DueItems[] {
+  const last = new Map(due.flatMap(({ scheduledAt, items }) => items.map((item) => [item, scheduledAt] as const)));
+  return due.flatMap(({ scheduledAt, items }) => {
+    const isLast = (item: number): boolean => last.get(item) === scheduledAt;
+    const run: DueItems = { scheduledAt, items: items.filter(isLast) };
+    const skipped: DueItems = { scheduledAt, items: items.filter((item) => !isLast(item)), skip: 'resharding' };
+    return [skipped, run].filter((part) => part.items.length > 0);
+  });
+}

@@ -1,0 +1,334 @@
+import { randomUUID } from 'node:crypto';
+import type { Claim } from '../coordination/running-marks.js';
+import { DeadlineError, type LinkedAbort, linkAbort, StoppedError } from '../foundation/abort.js';
+import type { Clock } from '../foundation/clock.js';
+import { deferred } from '../foundation/deferred.js';
+import { describeFailure, ElasticJobError, ExecutionError, messageOf } from '../foundation/errors.js';
+import type { Logger } from '../foundation/logger.js';
+import type { ShardingContext } from '../job/context.js';
+import type { JobDefinition } from '../job/definition.js';
+import { ID_DELIMITER } from '../job/identity.js';
+import type { ExecutionSource, SkipReason, TaskState } from '../tracing/trace-event.js';
+import type { TraceSink } from '../tracing/trace-sink.js';
+import type { ItemPool } from './item-pool.js';
+import type { JobErrorHandler, JobListener, RunContext } from './job-extensions.js';
+import type { ItemExecutor } from './job-kind.js';
+import { notifyAfter, notifyBefore } from './job-listeners.js';
+
+/** Which items to run, and for which fire. */
+export interface RunRequest {
+  /** Planned time of the fire, epoch milliseconds. */
+  readonly scheduledAt: number;
+  readonly source: ExecutionSource;
+  readonly items: readonly number[];
+}
+
+/** A job ready to be executed: its definition with everything that the definition names looked up. */
+export interface RunnableJob {
+  readonly definition: JobDefinition;
+  readonly itemParameters: ReadonlyMap<number, string>;
+  readonly executor: ItemExecutor;
+  readonly errorHandler: JobErrorHandler;
+  readonly listeners: readonly JobListener[];
+}
+
+/** What makes an item this instance's to run; coordination answers. */
+export interface Ownership {
+  /** Marks the item as running, exclusively; without `monitorExecution` only asks whether the assignment is current. */
+  claim(item: number): Promise<Claim | { readonly claimed: true; readonly fencingToken: undefined }>;
+  /** Takes the mark away, if there is one and its session still lives. */
+  release(item: number): Promise<void>;
+  /** Whether the item is still assigned here. */
+  mayContinue(item: number): boolean;
+  /** Aborts when the session of the marks is lost. */
+  readonly session: AbortSignal;
+}
+
+/** What all runs of a job on this instance share. */
+export interface RunServices {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly trace: TraceSink;
+  readonly pool: ItemPool;
+  readonly instanceId: string;
+}
+
+interface Started {
+  readonly item: number;
+  readonly context: ShardingContext;
+  readonly abort: LinkedAbort;
+}
+
+interface Failure {
+  readonly item: number;
+  readonly error: unknown;
+}
+
+/**
+ * The runs of one job on this instance. {@link run} is one run from top to bottom. An item whose former call has not
+ * settled is not started again, whatever happened to its session or its mark meanwhile.
+ */
+export class JobRuns {
+  readonly #busy = new Set<number>();
+  readonly #stop = new AbortController();
+  #idle = deferred();
+
+  constructor(private readonly services: RunServices) {}
+
+  /** Items whose handlers have not settled, ascending. */
+  get runningItems(): number[] {
+    return [...this.#busy].sort((one, other) => one - other);
+  }
+
+  /** Resolves when no item is busy. */
+  async idle(): Promise<void> {
+    while (this.#busy.size > 0) await this.#idle.promise;
+  }
+
+  /** Aborts what runs, and what is still to start. */
+  abort(reason: StoppedError): void {
+    this.#stop.abort(reason);
+  }
+
+  /**
+   * Runs the items for one fire and resolves when all of them have settled. Rejects only where the job's error handler
+   * says that a failure fails the run (THROW).
+   */
+  async run(request: RunRequest, job: RunnableJob, ownership: Ownership): Promise<void> {
+    const items = this.#reserve(request, job);
+    if (items.length === 0) return;
+    const taskId = this.#taskId(job, items);
+    this.#status(job, taskId, items, 'TASK_STAGING', `Job '${job.definition.jobName}' execute begin.`);
+    const started = await this.#claim(request, job, ownership, taskId, items);
+    if (started.length === 0) {
+      this.#status(job, taskId, [], 'TASK_FINISHED', `Sharding item for job '${job.definition.jobName}' is empty.`);
+      return;
+    }
+    const run = runContext(request, job, taskId, started);
+    const onListenerError = (error: unknown): Promise<void> => this.#handle(job, undefined, error);
+    await notifyBefore(job.listeners, run, onListenerError);
+    this.#status(job, taskId, run.items, 'TASK_RUNNING', '');
+    const outcomes = await Promise.all(started.map((item) => this.#execute(request, job, ownership, item)));
+    await notifyAfter(job.listeners, run, onListenerError);
+    this.#conclude(
+      job,
+      run,
+      outcomes.filter((outcome) => outcome !== null),
+    );
+  }
+
+  /** Takes the items that are free; the others' fire is recorded as an overlap. */
+  #reserve(request: RunRequest, job: RunnableJob): number[] {
+    const free = request.items.filter((item) => !this.#busy.has(item));
+    this.#skip(
+      request,
+      job,
+      request.items.filter((item) => this.#busy.has(item)),
+      'overlap',
+    );
+    for (const item of free) this.#busy.add(item);
+    return free;
+  }
+
+  #free(item: number): void {
+    this.#busy.delete(item);
+    if (this.#busy.size > 0) return;
+    this.#idle.resolve();
+    this.#idle = deferred();
+  }
+
+  async #claim(
+    request: RunRequest,
+    job: RunnableJob,
+    ownership: Ownership,
+    taskId: string,
+    items: readonly number[],
+  ): Promise<Started[]> {
+    const claims = await Promise.all(items.map((item) => this.#claimOne(item, ownership)));
+    const refused = new Map<SkipReason, number[]>();
+    const started = items.flatMap((item, position) => {
+      const claim = claims[position];
+      if (claim?.claimed) return [this.#begin(request, job, ownership, taskId, item, claim.fencingToken)];
+      const reason = claim?.reason ?? 'no-session';
+      refused.set(reason, [...(refused.get(reason) ?? []), item]);
+      this.#free(item);
+      return [];
+    });
+    for (const [reason, skipped] of refused) this.#skip(request, job, skipped, reason);
+    return started;
+  }
+
+  async #claimOne(
+    item: number,
+    ownership: Ownership,
+  ): Promise<{ claimed: true; fencingToken: bigint | undefined } | { claimed: false; reason: SkipReason }> {
+    try {
+      const claim = await ownership.claim(item);
+      return claim.claimed && ownership.session.aborted ? { claimed: false, reason: 'no-session' } : claim;
+    } catch (error) {
+      // Whether the mark exists is unknown; if it does, it goes with the session, or with the release that follows.
+      this.services.logger.warn('an item could not be marked as running', { item, error: messageOf(error) });
+      if (!ownership.session.aborted) await this.#release(item, ownership);
+      return { claimed: false, reason: 'no-session' };
+    }
+  }
+
+  #begin(
+    request: RunRequest,
+    { definition, itemParameters }: RunnableJob,
+    ownership: Ownership,
+    taskId: string,
+    item: number,
+    fencingToken: bigint | undefined,
+  ): Started {
+    const abort = linkAbort(ownership.session, this.#stop.signal);
+    const { jobName, shardingTotalCount, jobParameter } = definition;
+    const context: ShardingContext = Object.freeze({
+      jobName,
+      taskId,
+      shardingTotalCount,
+      jobParameter,
+      shardingItem: item,
+      shardingParameter: itemParameters.get(item),
+      scheduledAt: request.scheduledAt,
+      signal: abort.signal,
+      fencingToken,
+    });
+    return { item, context, abort };
+  }
+
+  /** Resolves to the failure of the item, `null` if it succeeded. */
+  async #execute(
+    request: RunRequest,
+    job: RunnableJob,
+    ownership: Ownership,
+    started: Started,
+  ): Promise<Failure | null> {
+    const { item } = started;
+    const failure = await this.services.pool.run(() => this.#call(request, job, ownership, started));
+    started.abort.release();
+    if (!ownership.session.aborted) await this.#release(item, ownership);
+    this.#free(item);
+    if (failure === null) return null;
+    await this.#handle(job, item, failure.error);
+    return { item, error: failure.error };
+  }
+
+  /** Calls the handler and records what came of it. */
+  async #call(
+    { source, scheduledAt }: RunRequest,
+    job: RunnableJob,
+    ownership: Ownership,
+    { item, context, abort }: Started,
+  ): Promise<{ error: unknown } | null> {
+    const { clock, trace, instanceId, logger } = this.services;
+    const startedAt = clock.monotonic();
+    const common = {
+      jobName: context.jobName,
+      instanceId,
+      id: randomUUID(),
+      taskId: context.taskId,
+      item,
+      source,
+      scheduledAt,
+    };
+    trace.emit({ kind: 'item-started', ...common, fencingToken: context.fencingToken, at: clock.now() });
+    const failure = await this.#settle(job, context, abort, {
+      logger: logger.child({ item }),
+      mayContinue: () => !context.signal.aborted && ownership.mayContinue(item),
+    });
+    trace.emit({
+      kind: 'item-finished',
+      ...common,
+      at: clock.now(),
+      durationMs: clock.monotonic() - startedAt,
+      success: failure === null,
+      failureCause: failure === null ? undefined : describeFailure(failure.error),
+    });
+    return failure;
+  }
+
+  /** The handler's outcome. Work that was told to end counts as failed for that reason, whatever it returns. */
+  async #settle(
+    { definition, executor }: RunnableJob,
+    context: ShardingContext,
+    abort: LinkedAbort,
+    itemRun: Parameters<ItemExecutor>[1],
+  ): Promise<{ error: unknown } | null> {
+    const { timeout, jobName } = definition;
+    const deadline = (): void =>
+      abort.abort(new DeadlineError(`item ${context.shardingItem} of job '${jobName}' ran longer than ${timeout} ms`));
+    const timer = timeout === null ? null : this.services.clock.setTimer(timeout, deadline);
+    try {
+      context.signal.throwIfAborted();
+      await executor(context, itemRun);
+      context.signal.throwIfAborted();
+      return null;
+    } catch (error) {
+      return { error };
+    } finally {
+      timer?.cancel();
+    }
+  }
+
+  async #release(item: number, ownership: Ownership): Promise<void> {
+    try {
+      await ownership.release(item);
+    } catch (error) {
+      // The mark stays until this session ends; the item is skipped until then, and the log says why.
+      const level = ElasticJobError.is(error, 'SESSION_LOST') ? 'debug' : 'error';
+      this.services.logger[level]('the running mark of an item could not be removed', {
+        item,
+        error: messageOf(error),
+      });
+    }
+  }
+
+  async #handle(job: RunnableJob, item: number | undefined, error: unknown): Promise<void> {
+    const { logger } = this.services;
+    try {
+      await job.errorHandler.handle({ jobName: job.definition.jobName, item, error, logger });
+    } catch (problem) {
+      const handler = job.errorHandler.type;
+      logger.error('the error handler failed', { handler, error: messageOf(problem), item, failure: messageOf(error) });
+    }
+  }
+
+  #conclude(job: RunnableJob, run: RunContext, failures: readonly Failure[]): void {
+    const state = failures.length === 0 ? 'TASK_FINISHED' : 'TASK_ERROR';
+    const message = failures.map(({ item, error }) => `item ${item}: ${messageOf(error)}`).join('\n');
+    this.#status(job, run.taskId, run.items, state, message);
+    if (failures.length === 0 || !job.errorHandler.failsRun) return;
+    throw new ExecutionError('JOB_FAILED', `job '${run.jobName}' failed: ${message}`, {
+      jobName: run.jobName,
+      cause: failures[0]?.error,
+    });
+  }
+
+  #skip({ scheduledAt }: RunRequest, { definition }: RunnableJob, items: readonly number[], reason: SkipReason): void {
+    if (items.length === 0) return;
+    const { trace, clock, instanceId } = this.services;
+    const { jobName } = definition;
+    trace.emit({ kind: 'fire-skipped', jobName, instanceId, items, scheduledAt, reason, at: clock.now() });
+  }
+
+  #status(job: RunnableJob, taskId: string, items: readonly number[], state: TaskState, message: string): void {
+    const { trace, clock, instanceId } = this.services;
+    const { jobName } = job.definition;
+    trace.emit({ kind: 'status', jobName, instanceId, taskId, items, state, message, at: clock.now() });
+  }
+
+  #taskId({ definition }: RunnableJob, items: readonly number[]): string {
+    return [definition.jobName, items.join(','), 'READY', this.services.instanceId].join(ID_DELIMITER);
+  }
+}
+
+function runContext(request: RunRequest, job: RunnableJob, taskId: string, started: readonly Started[]): RunContext {
+  return {
+    jobName: job.definition.jobName,
+    taskId,
+    scheduledAt: request.scheduledAt,
+    items: started.map(({ item }) => item),
+    contexts: started.map(({ context }) => context),
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * The kernel for applications: define jobs, run them in an engine, extend what the kernel can do.
+ * What tests need is in `@elasticjob/core/testing`.
+ */
+
+export type { ShardingCandidate, ShardingInput, ShardingStrategy } from './coordination/sharding-strategies.js';
+export type { JobErrorHandler, JobFailure, JobListener, PoolPolicy, RunContext } from './execution/job-extensions.js';
+export type { ItemExecutor, ItemRun, JobKind } from './execution/job-kind.js';
+// foundation
+export { type AbortReason, DeadlineError, SessionLostError, StoppedError } from './foundation/abort.js';
+export { type Clock, systemClock, type Timer } from './foundation/clock.js';
+export {
+  ConfigurationError,
+  ElasticJobError,
+  type ElasticJobErrorCode,
+  type ElasticJobErrorDetails,
+  ExecutionError,
+  RegistryError,
+} from './foundation/errors.js';
+export type { Lifecycle } from './foundation/lifecycle.js';
+export { type LogFields, type Logger, type LogLevel, silentLogger, writeLogger } from './foundation/logger.js';
+export type { ShardingContext } from './job/context.js';
+// jobs
+export { defineJob } from './job/define-job.js';
+export type { JobDefinition } from './job/definition.js';
+export type { DataflowJobHandler, FetchedData, JobHandler, SimpleJobHandler } from './job/handlers.js';
+export { type IdentityOptions, type InstanceIdentity, instanceIdentity } from './job/identity.js';
+export type { JobOptions } from './job/job-options.js';
+// registry
+export type {
+  Capabilities,
+  ChildList,
+  CommitResult,
+  CreateMode,
+  CreateResult,
+  NodeStat,
+  Operation,
+  Registry,
+  RegistryNode,
+  Selection,
+  Session,
+  SessionState,
+  TreeListener,
+  TreeSnapshot,
+  TreeWatch,
+  WriteResult,
+} from './registry/registry.js';
+export type { RegistryOptions } from './registry/registry-options.js';
+// extension points
+export { type ExtensionSet, extensionModule, TYPES } from './runtime/container.js';
+// engine
+export { createEngine, Engine } from './runtime/engine.js';
+export type { EngineOptions, ZooKeeperOptions } from './runtime/engine-options.js';
+export { JobHandle } from './runtime/job-handle.js';
+export type { DrainOptions, JobState, JobStatus } from './runtime/job-runtime.js';
+// schedule
+export { type CronOptions, CronSchedule, parseCron } from './schedule/cron.js';
+export type { DstPolicy } from './schedule/dst-policy.js';
+// tracing
+export type {
+  CoordinationTrace,
+  ExecutionSource,
+  FireSkippedTrace,
+  ItemFinishedTrace,
+  ItemStartedTrace,
+  SkipReason,
+  StatusTrace,
+  TaskState,
+  TraceEvent,
+} from './tracing/trace-event.js';
+export type { TraceSink } from './tracing/trace-sink.js';
+export { LoggingTraceSink, MemoryTraceSink } from './tracing/trace-sinks.js';

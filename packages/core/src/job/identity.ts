@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { ConfigurationError } from '../foundation/errors.js';
+
+/** Separates the address from the rest of an instance id; Java splits on its first occurrence. */
+export const ID_DELIMITER = '@-@';
+
+/** Who an instance is: fixed for the life of the process, shared by all its jobs. */
+export interface InstanceIdentity {
+  /** `{ip}@-@{pid}-{8 hex}` unless set. The suffix makes it unique among containers with equal addresses and pids. */
+  readonly instanceId: string;
+  readonly serverIp: string;
+}
+
+/** What a user may say about the identity. */
+export interface IdentityOptions {
+  /** The whole id, `{ip}@-@{suffix}`. Two live processes with one id are an error. */
+  readonly instanceId?: string;
+  /** The address to be known by; wins over the choice among the interfaces. */
+  readonly serverIp?: string;
+  /** Prefer this network interface (`eth1`). */
+  readonly preferredNetworkInterface?: string;
+  /** Prefer addresses that start with this text (`10.1.`). */
+  readonly preferredNetworkIp?: string;
+}
+
+/** The identity of this process. Throws a `ConfigurationError` when no address can be found or an id is malformed. */
+export function instanceIdentity(options: IdentityOptions = {}): InstanceIdentity {
+  if (options.instanceId !== undefined) return parseInstanceId(options.instanceId);
+  const serverIp = options.serverIp ?? chooseAddress(networkInterfaces(), options);
+  return parseInstanceId(`${serverIp}${ID_DELIMITER}${process.pid}-${randomBytes(4).toString('hex')}`);
+}
+
+/** The address in front of the delimiter; the whole text when there is none, as Java reads it. */
+export function serverIpOf(instanceId: string): string {
+  const end = instanceId.indexOf(ID_DELIMITER);
+  return end < 0 ? instanceId : instanceId.slice(0, end);
+}
+
+function parseInstanceId(instanceId: string): InstanceIdentity {
+  const [serverIp, suffix, ...more] = instanceId.split(ID_DELIMITER);
+  if (serverIp && suffix && more.length === 0 && !instanceId.includes('/')) return { instanceId, serverIp };
+  throw new ConfigurationError(
+    'INVALID_CONFIGURATION',
+    `instanceId: seen '${instanceId}', expected {ip}${ID_DELIMITER}{suffix} without '/', such as 10.0.0.1${ID_DELIMITER}worker-1`,
+    { path: 'instanceId' },
+  );
+}
+
+/**
+ * The address to be known by, chosen as ElasticJob does: never loopback, IPv4, the preferred interface first, then the
+ * last interface with an acceptable address. A machine with nothing but loopback is known as 127.0.0.1.
+ */
+export function chooseAddress(
+  interfaces: NodeJS.Dict<NetworkInterfaceInfo[]>,
+  options: Pick<IdentityOptions, 'preferredNetworkInterface' | 'preferredNetworkIp'> = {},
+): string {
+  const { preferredNetworkInterface: name, preferredNetworkIp: prefix = '' } = options;
+  const acceptable = (addresses: NetworkInterfaceInfo[] | undefined): string | undefined =>
+    addresses?.find(({ family, internal, address }) => family === 'IPv4' && !internal && address.startsWith(prefix))
+      ?.address;
+  const preferred = name === undefined ? undefined : acceptable(interfaces[name]);
+  const chosen = preferred ?? Object.values(interfaces).map(acceptable).findLast(Boolean);
+  if (chosen !== undefined) return chosen;
+  if (prefix === '') return '127.0.0.1';
+  const seen = Object.values(interfaces).flatMap((list) => list?.map(({ address }) => address) ?? []);
+  throw new ConfigurationError(
+    'INVALID_CONFIGURATION',
+    `preferredNetworkIp: no IPv4 address starts with '${prefix}'; this machine has ${seen.join(', ')}`,
+    { path: 'preferredNetworkIp' },
+  );
+}

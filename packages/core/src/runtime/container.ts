@@ -1,0 +1,176 @@
+import 'reflect-metadata';
+import { Container, ContainerModule, type ResolutionContext } from 'inversify';
+import { BUILT_IN_STRATEGIES, type ShardingStrategy } from '../coordination/sharding-strategies.js';
+import { dataflowJob } from '../execution/dataflow-job.js';
+import { builtInErrorHandlers } from '../execution/error-handlers.js';
+import type { JobErrorHandler, JobListener, PoolPolicy } from '../execution/job-extensions.js';
+import type { JobKind } from '../execution/job-kind.js';
+import { builtInPoolPolicies } from '../execution/pool-policies.js';
+import { scriptJob } from '../execution/script-job.js';
+import { simpleJob } from '../execution/simple-job.js';
+import { type Clock, systemClock } from '../foundation/clock.js';
+import { type Logger, writeLogger } from '../foundation/logger.js';
+import type { JobDefinition } from '../job/definition.js';
+import type { JobHandler } from '../job/handlers.js';
+import { instanceIdentity } from '../job/identity.js';
+import { MemoryServer } from '../registry/memory-server.js';
+import { nativeDriver } from '../registry/native-driver.js';
+import type { Registry } from '../registry/registry.js';
+import { SessionRegistry } from '../registry/session-registry.js';
+import { AlarmClock } from '../schedule/alarm-clock.js';
+import type { TraceSink } from '../tracing/trace-sink.js';
+import { fanOut } from '../tracing/trace-sinks.js';
+import type { EngineOptions, ZooKeeperOptions } from './engine-options.js';
+import { type DrainOptions, JobRuntime, type JobServices } from './job-runtime.js';
+import type { Extensions } from './runnable-job.js';
+
+/**
+ * What the kernel's container binds. The first group are extension points: bind as many as you like, in a
+ * `ContainerModule` given to `createEngine`. The others can be rebound.
+ *
+ * @example
+ * const mine = new ContainerModule(({ bind }) => {
+ *   bind(TYPES.ShardingStrategy).toConstantValue({ type: 'FIRST_ONLY', assign: ({ instances, itemCount }) => … });
+ * });
+ */
+export const TYPES = {
+  ShardingStrategy: Symbol.for('elasticjob:ShardingStrategy'),
+  JobKind: Symbol.for('elasticjob:JobKind'),
+  JobErrorHandler: Symbol.for('elasticjob:JobErrorHandler'),
+  JobListener: Symbol.for('elasticjob:JobListener'),
+  PoolPolicy: Symbol.for('elasticjob:PoolPolicy'),
+  TraceSink: Symbol.for('elasticjob:TraceSink'),
+
+  Clock: Symbol.for('elasticjob:Clock'),
+  Logger: Symbol.for('elasticjob:Logger'),
+  Registry: Symbol.for('elasticjob:Registry'),
+  AlarmClock: Symbol.for('elasticjob:AlarmClock'),
+  InstanceIdentity: Symbol.for('elasticjob:InstanceIdentity'),
+  Extensions: Symbol.for('elasticjob:Extensions'),
+  Tracing: Symbol.for('elasticjob:Tracing'),
+  JobServices: Symbol.for('elasticjob:JobServices'),
+  JobDefinition: Symbol.for('elasticjob:JobDefinition'),
+  JobHandler: Symbol.for('elasticjob:JobHandler'),
+  JobRuntime: Symbol.for('elasticjob:JobRuntime'),
+} as const;
+
+/** What can be added to the kernel by value. */
+export interface ExtensionSet {
+  readonly shardingStrategies?: readonly ShardingStrategy[];
+  readonly jobKinds?: readonly JobKind[];
+  readonly errorHandlers?: readonly JobErrorHandler[];
+  readonly listeners?: readonly JobListener[];
+  readonly poolPolicies?: readonly PoolPolicy[];
+  readonly traceSinks?: readonly TraceSink[];
+}
+
+/** A container module that adds the given extensions. */
+export function extensionModule(set: ExtensionSet): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    for (const strategy of set.shardingStrategies ?? []) bind(TYPES.ShardingStrategy).toConstantValue(strategy);
+    for (const kind of set.jobKinds ?? []) bind(TYPES.JobKind).toConstantValue(kind);
+    for (const handler of set.errorHandlers ?? []) bind(TYPES.JobErrorHandler).toConstantValue(handler);
+    for (const listener of set.listeners ?? []) bind(TYPES.JobListener).toConstantValue(listener);
+    for (const policy of set.poolPolicies ?? []) bind(TYPES.PoolPolicy).toConstantValue(policy);
+    for (const sink of set.traceSinks ?? []) bind(TYPES.TraceSink).toConstantValue(sink);
+  });
+}
+
+/** The kernel's container: one per engine, the only place where its parts are put together. */
+export function createContainer(options: EngineOptions, modules: readonly ContainerModule[]): Container {
+  const container = new Container({ defaultScope: 'Singleton' });
+  container.load(foundationModule(options), registryModule(options), builtInModule(), jobsModule(options), ...modules);
+  return container;
+}
+
+/** One child per job, so that what belongs to a job alone is bound beside it. */
+export function createJobContainer(parent: Container, definition: JobDefinition, handler: JobHandler): Container {
+  const container = new Container({ parent, defaultScope: 'Singleton' });
+  container.bind<JobDefinition>(TYPES.JobDefinition).toConstantValue(definition);
+  container.bind<JobHandler>(TYPES.JobHandler).toConstantValue(handler);
+  container
+    .bind<JobRuntime>(TYPES.JobRuntime)
+    .toDynamicValue(
+      (context) =>
+        new JobRuntime(context.get(TYPES.JobServices), context.get(TYPES.JobDefinition), context.get(TYPES.JobHandler)),
+    );
+  return container;
+}
+
+function foundationModule(options: EngineOptions): ContainerModule {
+  const stderr = (line: string): void => void process.stderr.write(`${line}\n`);
+  return new ContainerModule(({ bind }) => {
+    bind<Clock>(TYPES.Clock).toConstantValue(options.clock ?? systemClock);
+    bind<Logger>(TYPES.Logger).toConstantValue(options.logger ?? writeLogger(stderr, 'warn'));
+    bind(TYPES.InstanceIdentity).toDynamicValue(() => instanceIdentity(options));
+    bind(TYPES.AlarmClock).toDynamicValue(
+      (context) => new AlarmClock(context.get(TYPES.Clock), context.get(TYPES.Logger)),
+    );
+  });
+}
+
+function registryModule({ registry }: EngineOptions): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind<Registry>(TYPES.Registry).toDynamicValue((context) => {
+      const common = { clock: context.get<Clock>(TYPES.Clock), logger: context.get<Logger>(TYPES.Logger) };
+      if (registry === 'embedded') return new MemoryServer(common).registry({ namespace: 'embedded', ...common });
+      return isRegistry(registry) ? registry : zooKeeperRegistry(registry, common);
+    });
+  });
+}
+
+function builtInModule(): ContainerModule {
+  return extensionModule({
+    shardingStrategies: BUILT_IN_STRATEGIES,
+    errorHandlers: builtInErrorHandlers,
+    poolPolicies: builtInPoolPolicies,
+  });
+}
+
+function jobsModule(options: EngineOptions): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind<JobKind>(TYPES.JobKind).toDynamicValue((context) => scriptJob(context.get(TYPES.Clock)));
+    bind<JobKind>(TYPES.JobKind).toConstantValue(dataflowJob);
+    bind<JobKind>(TYPES.JobKind).toConstantValue(simpleJob);
+    for (const sink of options.traceSinks ?? []) bind<TraceSink>(TYPES.TraceSink).toConstantValue(sink);
+    bind<TraceSink>(TYPES.Tracing).toDynamicValue((context) =>
+      fanOut(all<TraceSink>(context, TYPES.TraceSink), context.get(TYPES.Logger)),
+    );
+    bind<Extensions>(TYPES.Extensions).toDynamicValue((context) => ({
+      kinds: all<JobKind>(context, TYPES.JobKind),
+      strategies: all<ShardingStrategy>(context, TYPES.ShardingStrategy),
+      errorHandlers: all<JobErrorHandler>(context, TYPES.JobErrorHandler),
+      listeners: all<JobListener>(context, TYPES.JobListener),
+      poolPolicies: all<PoolPolicy>(context, TYPES.PoolPolicy),
+    }));
+    bind<JobServices>(TYPES.JobServices).toDynamicValue((context) => ({
+      registry: context.get(TYPES.Registry),
+      clock: context.get(TYPES.Clock),
+      alarms: context.get(TYPES.AlarmClock),
+      logger: context.get(TYPES.Logger),
+      trace: context.get(TYPES.Tracing),
+      identity: context.get(TYPES.InstanceIdentity),
+      extensions: context.get(TYPES.Extensions),
+      drain: drainOptions(options),
+    }));
+  });
+}
+
+function all<T>(context: ResolutionContext, type: symbol): T[] {
+  return context.getAll<T>(type, { optional: true });
+}
+
+function drainOptions(options: EngineOptions): DrainOptions {
+  const { drainTimeoutMs = 20_000, abortGraceMs = 2_000, handoverTimeoutMs = 3_000 } = options;
+  return { drainTimeoutMs, abortGraceMs, handoverTimeoutMs };
+}
+
+function isRegistry(registry: ZooKeeperOptions | Registry): registry is Registry {
+  return 'watchTree' in registry;
+}
+
+function zooKeeperRegistry(options: ZooKeeperOptions, common: { clock: Clock; logger: Logger }): Registry {
+  const { connectString } = options;
+  const driver = nativeDriver({ ...options, ...common });
+  return new SessionRegistry({ ...options, ...common, driver, describe: connectString });
+}

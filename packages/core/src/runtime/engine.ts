@@ -1,0 +1,178 @@
+import type { Container, ContainerModule } from 'inversify';
+import { ConfigurationError, ElasticJobError, messageOf } from '../foundation/errors.js';
+import type { Lifecycle } from '../foundation/lifecycle.js';
+import type { Logger } from '../foundation/logger.js';
+import type { JobDefinition } from '../job/definition.js';
+import type { JobHandler } from '../job/handlers.js';
+import type { InstanceIdentity } from '../job/identity.js';
+import type { Registry } from '../registry/registry.js';
+import type { AlarmClock } from '../schedule/alarm-clock.js';
+import type { TraceSink } from '../tracing/trace-sink.js';
+import { createContainer, createJobContainer, TYPES } from './container.js';
+import type { EngineOptions } from './engine-options.js';
+import { JobHandle } from './job-handle.js';
+import type { JobRuntime } from './job-runtime.js';
+
+interface Entry {
+  readonly runtime: JobRuntime;
+  readonly handle: JobHandle;
+  /** Who declared the job, for the error about a second one. */
+  readonly origin: string;
+}
+
+/** How many jobs are started at the same time; more only queue at the registry. */
+const STARTS_AT_ONCE = 64;
+
+/**
+ * All jobs of this process over one registry session. Jobs can be added and removed before the start and while running.
+ *
+ * @example
+ * const engine = createEngine({ registry: { connectString: '127.0.0.1:2181', namespace: 'shop' } });
+ * await engine.start();
+ * const handle = await engine.add(
+ *   defineJob({ name: 'invoice', cron: '0/5 * * * * ?', shardingTotalCount: 3 }),
+ *   { execute: (context) => sendInvoices(context.shardingItem) },
+ * );
+ * await handle.trigger();
+ * await engine.stop();
+ */
+export class Engine implements Lifecycle {
+  readonly #jobs = new Map<string, Entry>();
+  #started: Promise<void> | null = null;
+  #stopped: Promise<void> | null = null;
+
+  constructor(private readonly container: Container) {}
+
+  /** Who this process is to the others. */
+  get identity(): InstanceIdentity {
+    return this.container.get(TYPES.InstanceIdentity);
+  }
+
+  /** The registry all jobs coordinate over. */
+  get registry(): Registry {
+    return this.container.get(TYPES.Registry);
+  }
+
+  /** The jobs that were added and not removed, in the order of adding. */
+  get jobs(): JobHandle[] {
+    return [...this.#jobs.values()].map(({ handle }) => handle);
+  }
+
+  /** The job's handle; throws a `ConfigurationError` naming the known jobs if there is none of this name. */
+  job(jobName: string): JobHandle {
+    const entry = this.#jobs.get(jobName);
+    if (entry !== undefined) return entry.handle;
+    const known = [...this.#jobs.keys()].join(', ') || 'none';
+    throw new ConfigurationError('UNKNOWN_JOB', `no job '${jobName}' in this process; there are: ${known}`, {
+      jobName,
+    });
+  }
+
+  /**
+   * Adds a job; on a running engine also starts it. `origin` tells people who declared it.
+   *
+   * Throws a `ConfigurationError`: `DUPLICATE_JOB`, `UNKNOWN_EXTENSION`, `INVALID_CONFIGURATION`, `JOB_CLASS_CONFLICT`.
+   */
+  async add(definition: JobDefinition, handler: JobHandler, origin = 'an anonymous handler'): Promise<JobHandle> {
+    const entry = this.#register(definition, handler, origin);
+    if (this.#started !== null && this.#stopped === null) {
+      await this.#started;
+      await this.#startJob(entry);
+    }
+    return entry.handle;
+  }
+
+  /** Stops the job on this instance, in order, and forgets it here. What the registry stores of it stays. */
+  async remove(jobName: string): Promise<void> {
+    this.job(jobName);
+    const entry = this.#jobs.get(jobName);
+    await entry?.runtime.stop();
+    this.#jobs.delete(jobName);
+  }
+
+  /**
+   * Connects and starts all jobs. Rejects if the registry cannot be reached or a job cannot be started; everything that
+   * was started is stopped again then.
+   */
+  start(): Promise<void> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  /** Stops all jobs in order, flushes the traces, ends the session. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  #register(definition: JobDefinition, handler: JobHandler, origin: string): Entry {
+    const { jobName } = definition;
+    const former = this.#jobs.get(jobName);
+    if (former !== undefined) {
+      throw new ConfigurationError(
+        'DUPLICATE_JOB',
+        `two jobs are called '${jobName}': ${former.origin} and ${origin}; rename one of them`,
+        { jobName },
+      );
+    }
+    const runtime = createJobContainer(this.container, definition, handler).get<JobRuntime>(TYPES.JobRuntime);
+    const entry = { runtime, handle: new JobHandle(runtime, this.registry), origin };
+    this.#jobs.set(jobName, entry);
+    return entry;
+  }
+
+  async #start(): Promise<void> {
+    if (this.#stopped !== null)
+      throw new ElasticJobError('INVALID_STATE', 'the engine was stopped; create another one');
+    await this.registry.start();
+    await this.container.get<AlarmClock>(TYPES.AlarmClock).start();
+    const waiting = [...this.#jobs.values()];
+    const failures: unknown[] = [];
+    const starter = async (): Promise<void> => {
+      for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
+        await this.#startJob(entry).catch((error: unknown) => failures.push(error));
+      }
+    };
+    await Promise.all(Array.from({ length: STARTS_AT_ONCE }, starter));
+    if (failures.length === 0) return;
+    await this.stop();
+    throw failures.length === 1 ? failures[0] : startFailure(failures);
+  }
+
+  async #startJob(entry: Entry): Promise<void> {
+    try {
+      await entry.runtime.start();
+    } catch (error) {
+      await entry.runtime.stop();
+      this.#jobs.delete(entry.runtime.jobName);
+      throw error;
+    }
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all([...this.#jobs.values()].map(({ runtime }) => runtime.stop()));
+    await this.container.get<AlarmClock>(TYPES.AlarmClock).stop();
+    await this.#flush();
+    await this.registry.stop();
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      await this.container.get<TraceSink>(TYPES.Tracing).flush?.();
+    } catch (error) {
+      this.container.get<Logger>(TYPES.Logger).warn('traces could not be flushed', { error: messageOf(error) });
+    }
+  }
+}
+
+function startFailure(failures: readonly unknown[]): ConfigurationError {
+  const list = failures.map((failure) => `- ${messageOf(failure)}`).join('\n');
+  return new ConfigurationError('INVALID_CONFIGURATION', `${failures.length} jobs could not be started:\n${list}`, {
+    cause: failures[0],
+  });
+}
+
+/** An engine with its parts put together; `modules` add to or replace what the kernel binds (see `TYPES`). */
+export function createEngine(options: EngineOptions, ...modules: readonly ContainerModule[]): Engine {
+  return new Engine(createContainer(options, modules));
+}

@@ -1,0 +1,445 @@
+import { jobPath, layout } from '../coordination/job-layout.js';
+import { JobMember, type MemberEvent, type MemberHooks } from '../coordination/job-member.js';
+import type { JobView } from '../coordination/job-view.js';
+import { decodeJobConfig } from '../coordination/job-yaml.js';
+import { publish } from '../coordination/publication.js';
+import { RunningMarks } from '../coordination/running-marks.js';
+import { type DueItems, FireBook } from '../execution/fire-book.js';
+import { ItemPool } from '../execution/item-pool.js';
+import { JobRuns, type Ownership } from '../execution/job-run.js';
+import { type DueFire, JobTimer } from '../execution/job-timer.js';
+import { abortable, StoppedError } from '../foundation/abort.js';
+import { type Clock, sleep, type Timer } from '../foundation/clock.js';
+import { ElasticJobError, messageOf } from '../foundation/errors.js';
+import { type Lifecycle, TaskGroup } from '../foundation/lifecycle.js';
+import type { Logger } from '../foundation/logger.js';
+import type { JobDefinition } from '../job/definition.js';
+import type { JobHandler } from '../job/handlers.js';
+import type { InstanceIdentity } from '../job/identity.js';
+import type { Registry } from '../registry/registry.js';
+import type { AlarmClock } from '../schedule/alarm-clock.js';
+import type { CoordinationTrace, ExecutionSource, SkipReason } from '../tracing/trace-event.js';
+import type { TraceSink } from '../tracing/trace-sink.js';
+import { type EquippedJob, type Extensions, equip } from './runnable-job.js';
+
+/**
+ * - `new`: made, nothing done.
+ * - `starting`: publishing the definition and registering.
+ * - `active`: a member; fires run.
+ * - `waiting`: a member, but the stored definition cannot be followed; nothing fires until somebody mends it.
+ * - `draining`: leaving; idle items are given away, running ones finish.
+ * - `stopped`: no longer a member, nothing runs.
+ */
+export type JobState = 'new' | 'starting' | 'active' | 'waiting' | 'draining' | 'stopped';
+
+/** Every change of state there is. */
+export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = {
+  new: ['starting', 'stopped'],
+  starting: ['active', 'waiting', 'draining'],
+  active: ['waiting', 'draining'],
+  waiting: ['active', 'draining'],
+  draining: ['stopped'],
+  stopped: [],
+};
+
+/** What the jobs of a process share. */
+export interface JobServices {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly alarms: AlarmClock;
+  readonly logger: Logger;
+  readonly trace: TraceSink;
+  readonly identity: InstanceIdentity;
+  readonly extensions: Extensions;
+  readonly drain: DrainOptions;
+}
+
+/** How patiently a job is stopped. */
+export interface DrainOptions {
+  /** How long running items may go on, milliseconds. Then their signals abort. */
+  readonly drainTimeoutMs: number;
+  /** How long aborted items may take to settle, milliseconds. Then they are left behind, with a warning. */
+  readonly abortGraceMs: number;
+  /** How long to wait for the leader to give the items away, milliseconds. */
+  readonly handoverTimeoutMs: number;
+}
+
+/** What a job is doing on this instance, for people. */
+export interface JobStatus {
+  readonly jobName: string;
+  readonly state: JobState;
+  /** Why the job waits, `null` if it does not. */
+  readonly problem: string | null;
+  readonly leader: string | null;
+  readonly isLeader: boolean;
+  /** Ids of all registered instances. */
+  readonly instances: readonly string[];
+  /** Items owned by this instance. */
+  readonly items: readonly number[];
+  /** Items that run on this instance now. */
+  readonly runningItems: readonly number[];
+  /** Next planned time, epoch milliseconds. */
+  readonly nextFire: number | null;
+}
+
+/**
+ * One job on this instance: follows the stored definition, turns fires into runs of the items that are this instance's,
+ * and leaves in order. Who owns what is its {@link JobMember}'s business.
+ */
+export class JobRuntime implements Lifecycle {
+  #state: JobState = 'new';
+  #job: EquippedJob;
+  #problem: string | null = null;
+  #configVersion = -1;
+  #reconcile: Timer | null = null;
+  #started: Promise<void> | null = null;
+  #stopped: Promise<void> | null = null;
+  #taking = false;
+  readonly #changeListeners = new Set<() => void>();
+  readonly #logger: Logger;
+  readonly #tasks: TaskGroup;
+  readonly #member: JobMember;
+  readonly #marks: RunningMarks;
+  readonly #runs: JobRuns;
+  readonly #timer: JobTimer;
+  readonly #fires: FireBook;
+
+  /** Throws a `ConfigurationError` if the definition names something unknown or the handler does not fit. */
+  constructor(
+    private readonly services: JobServices,
+    private readonly ownDefinition: JobDefinition,
+    private readonly handler: JobHandler,
+  ) {
+    const { registry, clock, alarms, identity, trace } = services;
+    const { jobName } = ownDefinition;
+    const { instanceId } = identity;
+    this.#job = equip(ownDefinition, handler, services.extensions);
+    this.#logger = services.logger.child({ job: jobName });
+    this.#tasks = new TaskGroup(this.#logger);
+    this.#member = new JobMember(
+      { registry, clock, logger: this.#logger, tasks: this.#tasks, identity },
+      jobName,
+      this.#hooks(),
+    );
+    this.#marks = new RunningMarks(registry, jobName, instanceId);
+    const pool = new ItemPool(() => this.#job.poolSize);
+    this.#runs = new JobRuns({ clock, logger: this.#logger, trace, pool, instanceId });
+    this.#timer = new JobTimer(
+      alarms,
+      () => clock.now(),
+      (fire) => this.#fire(fire),
+    );
+    this.#fires = new FireBook(instanceId);
+  }
+
+  get jobName(): string {
+    return this.ownDefinition.jobName;
+  }
+
+  /** What the job is doing here. */
+  status(): JobStatus {
+    const view = this.#member.view;
+    return {
+      jobName: this.jobName,
+      state: this.#state,
+      problem: this.#problem,
+      leader: view?.leader?.instanceId ?? null,
+      isLeader: this.#member.isLeader,
+      instances: [...(view?.members.keys() ?? [])],
+      items: this.#fires.items,
+      runningItems: this.#runs.runningItems,
+      nextFire: this.#timer.next(1)[0] ?? null,
+    };
+  }
+
+  /** The next planned times, epoch milliseconds. */
+  nextFires(count: number): number[] {
+    return this.#timer.next(count);
+  }
+
+  /** Resolves when `predicate` holds for the job's status here. */
+  async waitFor(predicate: (status: JobStatus) => boolean, signal?: AbortSignal): Promise<void> {
+    while (!predicate(this.status())) {
+      const changed = new Promise<void>((resolve) => this.#changeListeners.add(resolve));
+      await abortable(changed, signal);
+    }
+  }
+
+  start(): Promise<void> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #start(): Promise<void> {
+    if (this.#state !== 'new') return;
+    this.#moveTo('starting');
+    const { definition, kind } = this.#job;
+    const className = definition.className ?? kind.storedClassName;
+    const publication = await publish(this.services.registry, definition, className);
+    if (publication.outcome === 'adopted') {
+      this.#logger.info('the registry has another definition of this job, which holds; set overwrite to replace it');
+    }
+    await this.#member.join(definition.disabled ? 'DISABLED' : 'ENABLED');
+    this.#moveTo(this.#problem === null ? 'active' : 'waiting');
+    this.#armTimer();
+    this.#armReconcile();
+  }
+
+  #hooks(): MemberHooks {
+    return {
+      goal: () => {
+        if (this.#problem !== null) return null;
+        return { itemCount: this.#job.definition.shardingTotalCount, strategy: this.#job.strategy };
+      },
+      onView: (view) => {
+        this.#followDefinition(view);
+        this.#announceChange();
+      },
+      onAssignment: (assignment) => {
+        this.#dispatch(this.#fires.settled(assignment), 'NORMAL_TRIGGER');
+        this.#announceChange();
+      },
+      onTrigger: () => this.#trigger(),
+      onShutDown: () => {
+        this.#logger.warn('an operator removed the node of this instance: the job stops here');
+        this.#tasks.run('remote shutdown', () => this.stop());
+      },
+      onEvent: (event, details) => this.#emit(event, details),
+    };
+  }
+
+  // ---- definition ----------------------------------------------------------------------------------------------------
+
+  /** Takes over what the registry says the job is. What cannot be followed stops the fires until it is mended. */
+  #followDefinition(view: JobView): void {
+    if (view.config === null || view.config.version === this.#configVersion) return;
+    this.#configVersion = view.config.version;
+    this.#problem = this.#adopt(view.config.text);
+    if (this.#problem !== null) {
+      this.#logger.error('the stored definition cannot be followed; the job waits', { problem: this.#problem });
+      this.#emit('waiting', { problem: this.#problem });
+    }
+    const next = this.#problem === null ? 'active' : 'waiting';
+    if (JOB_TRANSITIONS[this.#state].includes(next) && this.#state !== 'starting') this.#moveTo(next);
+    this.#armTimer();
+  }
+
+  /** Returns the problem, `null` if there is none. */
+  #adopt(text: string): string | null {
+    const path = jobPath(this.jobName, layout.config);
+    const decoded = decodeJobConfig(text);
+    if (!decoded.readable) return `${path}: ${decoded.problem}`;
+    if (decoded.unsupported.length > 0) {
+      return `${path} asks for ${decoded.unsupported.join(', ')}, which this version does not do; change it there`;
+    }
+    try {
+      this.#job = equip(decoded.definition, this.handler, this.services.extensions);
+      return null;
+    } catch (error) {
+      return `${path}: ${messageOf(error)}`;
+    }
+  }
+
+  // ---- firing --------------------------------------------------------------------------------------------------------
+
+  #armTimer(): void {
+    const fires = this.#state === 'active' || (this.#state === 'draining' && this.#problem === null);
+    this.#timer.set(fires ? this.#job.schedule : null);
+  }
+
+  #fire({ scheduledAt, missed }: DueFire): void {
+    for (const at of missed) this.#skip(at, this.#fires.items, 'late');
+    if (!this.#member.isConnected) this.#skip(scheduledAt, this.#fires.items, 'no-session');
+    else if (this.#member.isCurrent()) this.#dispatch(this.#fires.due(scheduledAt), 'NORMAL_TRIGGER');
+    else this.#fires.park(scheduledAt);
+  }
+
+  #dispatch(due: readonly DueItems[], source: ExecutionSource): void {
+    for (const { scheduledAt, items, skip } of due) {
+      const off = this.#member.view?.disabledItems;
+      const barred = items.filter((item) => !this.#member.isEnabled || off?.has(item));
+      if (skip !== undefined) {
+        this.#skip(scheduledAt, items, skip);
+        continue;
+      }
+      this.#skip(scheduledAt, barred, 'disabled');
+      this.#run(
+        scheduledAt,
+        items.filter((item) => !barred.includes(item)),
+        source,
+      );
+    }
+  }
+
+  #run(scheduledAt: number, items: readonly number[], source: ExecutionSource): void {
+    if (items.length === 0) return;
+    const job = this.#job;
+    const ownership = this.#ownership(job);
+    this.#tasks.run('run', async () => {
+      try {
+        await this.#runs.run({ scheduledAt, source, items }, job, ownership);
+      } catch (error) {
+        this.#logger.error('the run failed', { scheduledAt, error: messageOf(error) });
+      }
+      if (this.#member.view?.triggered) this.#member.wake();
+    });
+  }
+
+  #ownership({ definition }: EquippedJob): Ownership {
+    const isCurrent = this.#member.currency();
+    return {
+      session: this.#member.session,
+      mayContinue: (item) => isCurrent() && this.#fires.items.includes(item),
+      claim: async (item) => {
+        if (definition.monitorExecution) return this.#marks.claim(item, isCurrent);
+        return isCurrent() ? { claimed: true, fencingToken: undefined } : { claimed: false, reason: 'resharded' };
+      },
+      release: async (item) => {
+        if (definition.monitorExecution) await this.#marks.release(item);
+      },
+    };
+  }
+
+  /** Runs what this instance owns, once the runs under way have ended; the request stays in the registry until then. */
+  #trigger(): void {
+    if (this.#taking || this.#runs.runningItems.length > 0 || !this.#member.isCurrent()) return;
+    this.#taking = true;
+    this.#tasks.run('trigger', async () => {
+      try {
+        if (!(await this.#member.takeTrigger())) return;
+        this.#dispatch([{ scheduledAt: this.services.clock.now(), items: this.#fires.items }], 'MANUAL_TRIGGER');
+      } finally {
+        this.#taking = false;
+      }
+    });
+  }
+
+  #armReconcile(): void {
+    const minutes = this.#job.definition.reconcileIntervalMinutes;
+    if (minutes <= 0 || this.#state === 'draining') return;
+    // Spread over a tenth of the interval, so that jobs started together do not read together for ever.
+    const delay = minutes * 60_000 * (0.95 + Math.random() * 0.1);
+    this.#reconcile = this.services.clock.setTimer(Math.min(delay, 2 ** 31 - 1), () => {
+      this.#armReconcile();
+      this.#tasks.run('reconcile', () => this.#member.refresh());
+    });
+  }
+
+  // ---- leaving -------------------------------------------------------------------------------------------------------
+
+  /**
+   * Leaves in order: give the items away, stop firing, wait for what runs, abort the rest, deregister. Fires go on until
+   * the items are somebody else's, so that none is lost in between.
+   */
+  async #stop(): Promise<void> {
+    if (this.#state === 'new') this.#moveTo('stopped');
+    if (this.#started === null) return;
+    await this.#started.catch((error: unknown) => {
+      this.#logger.debug('a job that did not start is stopped', { error: messageOf(error) });
+    });
+    this.#moveTo('draining');
+    this.#emit('draining', { items: this.#fires.items, running: this.#runs.runningItems });
+    await this.#inOrder('give the items away', () => this.#handOver());
+    this.#timer.set(null);
+    this.#reconcile?.cancel();
+    await this.#drain();
+    await this.#inOrder('deregister', () => this.#member.leave());
+    this.#moveTo('stopped');
+    this.#emit('left', {});
+    this.#announceChange();
+  }
+
+  /** With nobody to take the items over there is nothing to wait for. */
+  async #handOver(): Promise<void> {
+    if (!this.#member.isConnected || this.#fires.items.length === 0) return;
+    const { successors } = this.#member;
+    await this.#member.drain();
+    if (successors.length === 0) return;
+    const { handoverTimeoutMs, drainTimeoutMs } = this.services.drain;
+    await this.#within(Math.min(handoverTimeoutMs, drainTimeoutMs), (signal) =>
+      this.waitFor(({ items }) => items.length === 0, signal),
+    );
+  }
+
+  /** Waits for what runs; then aborts it; then leaves it behind. */
+  async #drain(): Promise<void> {
+    const { drainTimeoutMs, abortGraceMs } = this.services.drain;
+    const idle = (): Promise<void> => this.#runs.idle();
+    if (await this.#within(drainTimeoutMs, idle)) return;
+    const items = this.#runs.runningItems;
+    this.#logger.warn('items still run after the drain timeout and are aborted', { items, drainTimeoutMs });
+    this.#runs.abort(
+      new StoppedError(`job '${this.jobName}' stops and the drain timeout of ${drainTimeoutMs} ms is over`),
+    );
+    if (await this.#within(abortGraceMs, idle)) return;
+    this.#logger.warn('items ignore their abort signal and are left behind', { items: this.#runs.runningItems });
+  }
+
+  /** Whether `work` finished in time. Work that is given up is told so by its signal. */
+  async #within(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
+    const over = new AbortController();
+    const late = sleep(this.services.clock, ms, over.signal).then(
+      () => false,
+      () => false,
+    );
+    const done = work(over.signal).then(() => true);
+    try {
+      return await Promise.race([done, late]);
+    } finally {
+      // Whichever is still under way ends by this; its rejection says nothing new.
+      done.catch(() => undefined);
+      over.abort(new StoppedError());
+    }
+  }
+
+  /** Leaving goes on whatever the registry answers: what is left behind goes with the session. */
+  async #inOrder(step: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#logger.warn('leaving was not orderly', { step, error: messageOf(error) });
+    }
+  }
+
+  // ---- telling -------------------------------------------------------------------------------------------------------
+
+  #moveTo(next: JobState): void {
+    if (this.#state === next) return;
+    if (!JOB_TRANSITIONS[this.#state].includes(next)) {
+      throw new ElasticJobError('INVALID_STATE', `job '${this.jobName}' cannot go from ${this.#state} to ${next}`);
+    }
+    this.#state = next;
+  }
+
+  #announceChange(): void {
+    const listeners = [...this.#changeListeners];
+    this.#changeListeners.clear();
+    for (const listener of listeners) listener();
+  }
+
+  #skip(scheduledAt: number, items: readonly number[], reason: SkipReason): void {
+    if (items.length === 0) return;
+    const { trace, clock, identity } = this.services;
+    const { instanceId } = identity;
+    trace.emit({
+      kind: 'fire-skipped',
+      jobName: this.jobName,
+      instanceId,
+      items,
+      scheduledAt,
+      reason,
+      at: clock.now(),
+    });
+  }
+
+  #emit(event: MemberEvent | 'waiting' | 'draining' | 'left', details: CoordinationTrace['details']): void {
+    const { trace, clock, identity } = this.services;
+    const { instanceId } = identity;
+    trace.emit({ kind: 'coordination', jobName: this.jobName, instanceId, event, details, at: clock.now() });
+  }
+}
