@@ -1,3 +1,4 @@
+import type { ElasticJobErrorCode } from '../foundation/errors.js';
 import type { Capabilities, CreateMode, NodeStat, Operation } from './registry.js';
 
 /** The largest request that ZooKeeper accepts with its default `jute.maxbuffer`, bytes; larger ones cut the connection. */
@@ -5,6 +6,11 @@ export const MAX_REQUEST_BYTES = 1_000_000;
 
 /** What happens to the connection of a driver session. After `expired` or `auth-failed` the session is of no more use. */
 export type ConnectionEvent = 'connected' | 'disconnected' | 'expired' | 'auth-failed';
+
+/** The outcome of a transaction: applied, or not at all because of one operation; `reason` is an error code. */
+export type MultiResult =
+  | { readonly committed: true }
+  | { readonly committed: false; readonly index: number; readonly reason: ElasticJobErrorCode };
 
 /** Called at most once, when something at the watched node changed; never for events of the session itself. */
 export type Watcher = () => void;
@@ -33,7 +39,7 @@ export interface DriverSession {
   /** `version` -1 removes whatever is there. */
   remove(path: string, version: number): Promise<void>;
   /** One transaction. Only when `capabilities.atomicCommit`. */
-  multi?(operations: readonly Operation[]): Promise<void>;
+  multi?(operations: readonly Operation[]): Promise<MultiResult>;
   /** Makes later reads see everything committed before this call, whichever server they go to. */
   sync(path: string): Promise<void>;
   /** Ends the session on the server. Requests in flight are rejected. */

@@ -56,7 +56,12 @@ export type WriteResult =
 /** One step of a {@link Registry.commit}. Missing parents are not created: a commit changes what is there. */
 export type Operation =
   | { readonly kind: 'check'; readonly path: string; readonly version: number }
-  | { readonly kind: 'create'; readonly path: string; readonly value: string; readonly mode: 'persistent' | 'ephemeral' }
+  | {
+      readonly kind: 'create';
+      readonly path: string;
+      readonly value: string;
+      readonly mode: 'persistent' | 'ephemeral';
+    }
   | { readonly kind: 'write'; readonly path: string; readonly value: string; readonly version?: number }
   | { readonly kind: 'remove'; readonly path: string; readonly version?: number };
 

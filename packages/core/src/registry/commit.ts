@@ -1,0 +1,71 @@
+import { ElasticJobError, messageOf } from '../foundation/errors.js';
+import type { DriverSession } from './driver.js';
+import { refusal } from './memory-tree.js';
+import type { Operation } from './registry.js';
+
+/** The operation that kept a commit from being applied. */
+export interface CommitFailure {
+  readonly stage: number;
+  /** Within the stage. */
+  readonly index: number;
+  readonly reason: string;
+}
+
+type Stages = readonly (readonly Operation[])[];
+
+/** All stages as one transaction. Resolves to what failed, `null` if it was applied. */
+export async function commitAtomically(driver: DriverSession, stages: Stages): Promise<CommitFailure | null> {
+  if (driver.multi === undefined) throw new Error('the driver says atomicCommit but has no multi');
+  const result = await driver.multi(stages.flat());
+  if (result.committed) return null;
+  let index = result.index;
+  let stage = 0;
+  for (; index >= (stages[stage]?.length ?? Number.POSITIVE_INFINITY); stage++) index -= stages[stage]?.length ?? 0;
+  return { stage, index, reason: result.reason };
+}
+
+/** Stage after stage, each pipelined; stops after the first stage in which an operation failed. */
+export async function commitInStages(driver: DriverSession, stages: Stages): Promise<CommitFailure | null> {
+  for (const [stage, operations] of stages.entries()) {
+    const outcomes = await Promise.allSettled(operations.map((operation) => perform(driver, operation)));
+    const errors = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason : undefined));
+    const unknown = errors.find((error) => error !== undefined && !isRefusal(error));
+    if (unknown !== undefined) throw unknown;
+    const index = errors.findIndex((error) => error !== undefined);
+    if (index !== -1) return { stage, index, reason: reasonOf(errors[index]) };
+  }
+  return null;
+}
+
+async function perform(driver: DriverSession, operation: Operation): Promise<void> {
+  const { path } = operation;
+  switch (operation.kind) {
+    case 'check':
+      return check(driver, path, operation.version);
+    case 'create':
+      await driver.create(path, operation.value, operation.mode);
+      return;
+    case 'write':
+      await driver.set(path, operation.value, operation.version ?? -1);
+      return;
+    case 'remove':
+      await driver.remove(path, operation.version ?? -1);
+  }
+}
+
+async function check(driver: DriverSession, path: string, version: number): Promise<void> {
+  const stat = await driver.exists(path);
+  if (stat === null) throw refusal('NO_NODE', path, 'does not exist');
+  if (version !== -1 && stat.version !== version) {
+    throw refusal('BAD_VERSION', path, `has version ${stat.version}, not ${version}`);
+  }
+}
+
+/** A refusal by the server is an outcome; anything else leaves the result open or is a broken contract. */
+function isRefusal(error: unknown): boolean {
+  return ElasticJobError.is(error) && ['NO_NODE', 'NODE_EXISTS', 'NOT_EMPTY', 'BAD_VERSION'].includes(error.code);
+}
+
+function reasonOf(error: unknown): string {
+  return ElasticJobError.is(error) ? error.code : messageOf(error);
+}

@@ -1,0 +1,274 @@
+import { type Clock, systemClock, type Timer } from '../foundation/clock.js';
+import { ElasticJobError } from '../foundation/errors.js';
+import type { Driver, MultiResult } from './driver.js';
+import { type Delivery, MemoryConnection, MemorySession } from './memory-session.js';
+import { type Change, type Committed, MemoryTree, parentOf, type TreeEdit } from './memory-tree.js';
+import type { Operation } from './registry.js';
+import type { RegistryOptions } from './registry-options.js';
+import { SessionRegistry } from './session-registry.js';
+
+/** What a {@link MemoryServer} can be told. */
+export interface MemoryServerOptions {
+  /** Default: the machine's clock. */
+  readonly clock?: Clock;
+  /** The longest session timeout that is granted, milliseconds. Default: no limit. */
+  readonly maxSessionTimeoutMs?: number;
+  /** The largest request that does not cut the connection, bytes. Default 1,048,575, as ZooKeeper. */
+  readonly maxRequestBytes?: number;
+  /**
+   * When a message arrives; default `queueMicrotask`, so that all that can happen without time passing does. A
+   * simulation gives its own to draw the interleaving of sessions; the order within a session stays.
+   */
+  readonly delivery?: Delivery;
+}
+
+/** What a driver of a {@link MemoryServer} can be told. */
+export interface MemoryDriverOptions {
+  /** Default 60000. */
+  readonly sessionTimeoutMilliseconds?: number;
+  /** Whether the driver offers transactions. Default `true`; `false` behaves as drivers that lack them. */
+  readonly atomicCommit?: boolean;
+}
+
+interface ServerSession {
+  readonly id: bigint;
+  readonly timeoutMs: number;
+  connection: MemoryConnection | undefined;
+  expiry: Timer | undefined;
+}
+
+/**
+ * A ZooKeeper server in this process: sessions, ephemeral and sequential nodes, one-shot watches, transactions, and
+ * the ways in which a real one fails. For first runs and for tests; nothing outlives the process.
+ *
+ * @example
+ * const server = new MemoryServer({ clock });
+ * const a = server.registry({ namespace: 'shop' });
+ * const b = server.registry({ namespace: 'shop' });
+ * await Promise.all([a.start(), b.start()]);
+ * server.expire(a.session.id);
+ */
+export class MemoryServer {
+  readonly tree: MemoryTree;
+  readonly maxRequestBytes: number;
+  readonly #clock: Clock;
+  readonly #delivery: Delivery;
+  readonly #maxSessionTimeoutMs: number;
+  readonly #sessions = new Map<bigint, ServerSession>();
+  readonly #cut = new Set<bigint>();
+  readonly #waiting = new Set<MemorySession>();
+  #running = true;
+  #lastId = 0x1000_0000_0000n;
+
+  constructor(options: MemoryServerOptions = {}) {
+    this.#clock = options.clock ?? systemClock;
+    this.#delivery = options.delivery ?? queueMicrotask;
+    this.#maxSessionTimeoutMs = options.maxSessionTimeoutMs ?? Number.POSITIVE_INFINITY;
+    this.maxRequestBytes = options.maxRequestBytes ?? 1_048_575;
+    this.tree = new MemoryTree(this.#clock);
+  }
+
+  /** A driver whose sessions are with this server. */
+  driver(options: MemoryDriverOptions = {}): Driver {
+    const { sessionTimeoutMilliseconds = 60_000, atomicCommit = true } = options;
+    return {
+      capabilities: { atomicCommit, aclAtCreation: true, recursiveWatch: false, tls: false },
+      open: (onEvent) => {
+        const client = new MemorySession(this, sessionTimeoutMilliseconds, onEvent, atomicCommit);
+        this.#delivery(() => this.attach(client));
+        return Promise.resolve(client);
+      },
+    };
+  }
+
+  /** A registry on this server, by its clock unless told otherwise. It still has to be started. */
+  registry(options: RegistryOptions & MemoryDriverOptions): SessionRegistry {
+    const driver = this.driver(options);
+    return new SessionRegistry({ clock: this.#clock, ...options, driver, describe: 'memory' });
+  }
+
+  /** The sessions that are alive, oldest first. */
+  get sessionIds(): bigint[] {
+    return [...this.#sessions.keys()];
+  }
+
+  /** Ends a session as if its client had been silent for too long; the client learns it when it connects again. */
+  expire(sessionId: bigint): void {
+    this.#disconnect(sessionId, 0);
+    this.endSession(sessionId);
+  }
+
+  /**
+   * Cuts the connection of a session until {@link restore}. Of the requests that the server has not seen yet, the share
+   * `applied` (0 to 1) still reaches it; the client learns the fate of none.
+   */
+  cut(sessionId: bigint, applied = 0): void {
+    this.#cut.add(sessionId);
+    this.#disconnect(sessionId, applied);
+  }
+
+  /** Lets the client of a session connect again. */
+  restore(sessionId: bigint): void {
+    this.#cut.delete(sessionId);
+    this.#attachWaiting();
+  }
+
+  /** Shuts the server down: every connection is cut. Data and sessions are kept, and time does not count. */
+  stop(): void {
+    this.#running = false;
+    for (const session of this.#sessions.values()) {
+      this.#disconnect(session.id, 0);
+      session.expiry?.cancel();
+    }
+  }
+
+  /** Starts the server again; each session has its whole timeout to come back. */
+  restart(): void {
+    this.#running = true;
+    for (const session of this.#sessions.values()) this.#awaitReturn(session);
+    this.#attachWaiting();
+  }
+
+  /** Connects a client, now or as soon as nothing stands in the way. */
+  attach(client: MemorySession): void {
+    if (client.ended) return;
+    this.#waiting.add(client);
+    this.#attachWaiting();
+  }
+
+  /** Drops a client that gave up while it was not connected; its session expires in its time. */
+  forget(client: MemorySession): void {
+    this.#waiting.delete(client);
+  }
+
+  /** Cuts the connection; the client comes back at once. */
+  drop(sessionId: bigint): void {
+    this.#disconnect(sessionId, 0);
+  }
+
+  /** Removes a session and, in one transaction, the nodes it owns. */
+  endSession(sessionId: bigint): void {
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return;
+    session.expiry?.cancel();
+    this.#sessions.delete(sessionId);
+    const owned = this.tree.ownedBy(sessionId);
+    if (owned.length === 0) return;
+    this.transact((edit) => {
+      for (const path of owned) edit.remove(path, -1);
+    });
+  }
+
+  /** Applies a change and notifies whoever watches what it touches. */
+  transact<T>(work: (edit: TreeEdit) => T): Committed<T> {
+    const committed = this.tree.transact(work);
+    for (const { connection } of this.#sessions.values()) {
+      if (connection !== undefined) fire(connection, committed.changes);
+    }
+    return committed;
+  }
+
+  /** Applies all operations or none. */
+  transactAll(operations: readonly Operation[], sessionId: bigint): MultiResult {
+    let index = 0;
+    try {
+      this.transact((edit) => {
+        for (const operation of operations) {
+          edit.perform(operation, sessionId);
+          index++;
+        }
+      });
+      return { committed: true };
+    } catch (error) {
+      if (!ElasticJobError.is(error)) throw error;
+      return { committed: false, index, reason: error.code };
+    }
+  }
+
+  #attachWaiting(): void {
+    if (!this.#running) return;
+    for (const client of this.#waiting) {
+      if (this.#cut.has(client.id)) continue;
+      this.#waiting.delete(client);
+      this.#connect(client);
+    }
+  }
+
+  #connect(client: MemorySession): void {
+    const connection = new MemoryConnection(client, this.#delivery);
+    client.attached(connection);
+    const session = client.id === 0n ? this.#newSession(client) : this.#sessions.get(client.id);
+    if (session === undefined) {
+      connection.answers.send(() => client.expired());
+      return;
+    }
+    session.expiry?.cancel();
+    session.connection = connection;
+    connection.sessionId = session.id;
+    connection.answers.send(() => client.established(session.id, session.timeoutMs));
+    this.#restoreWatches(connection);
+  }
+
+  #newSession(client: MemorySession): ServerSession {
+    const timeoutMs = Math.min(client.requestedTimeoutMs, this.#maxSessionTimeoutMs);
+    const session = { id: ++this.#lastId, timeoutMs, connection: undefined, expiry: undefined };
+    this.#sessions.set(session.id, session);
+    return session;
+  }
+
+  /** ZooKeeper's SetWatches: fires what can be seen to have changed, keeps the rest. */
+  #restoreWatches(connection: MemoryConnection): void {
+    const { watches, zxid } = connection.client;
+    for (const path of watches.data.keys()) {
+      const stat = this.tree.stat(path);
+      if (stat === null) connection.notify({ kind: 'deleted', path });
+      else if (stat.mzxid > zxid) connection.notify({ kind: 'changed', path });
+      else connection.watched.data.add(path);
+    }
+    for (const path of watches.exists.keys()) {
+      if (this.tree.stat(path) !== null) connection.notify({ kind: 'created', path });
+      else connection.watched.data.add(path);
+    }
+    for (const path of watches.children.keys()) {
+      const stat = this.tree.stat(path);
+      if (stat === null) connection.notify({ kind: 'deleted', path });
+      else if (stat.pzxid > zxid) connection.notify({ kind: 'children', path });
+      else connection.watched.children.add(path);
+    }
+  }
+
+  #disconnect(sessionId: bigint, applied: number): void {
+    const session = this.#sessions.get(sessionId);
+    const connection = session?.connection;
+    if (session === undefined || connection === undefined) return;
+    connection.requests.flush(Math.round(connection.requests.length * applied));
+    connection.break();
+    session.connection = undefined;
+    this.#awaitReturn(session);
+    this.#delivery(() => connection.client.disconnected());
+  }
+
+  #awaitReturn(session: ServerSession): void {
+    session.expiry?.cancel();
+    if (session.connection !== undefined || !this.#running) return;
+    session.expiry = this.#clock.setTimer(session.timeoutMs, () => this.endSession(session.id));
+  }
+}
+
+/** Takes the watches that a transaction sets off and sends their notifications. */
+function fire(connection: MemoryConnection, changes: readonly Change[]): void {
+  const { data, children } = connection.watched;
+  for (const { kind, path } of changes) {
+    const byData = data.delete(path);
+    const byChildren = kind === 'deleted' && children.delete(path);
+    if (byData || byChildren) connection.notify({ kind, path });
+    if (kind !== 'changed' && children.delete(parentOf(path))) {
+      connection.notify({ kind: 'children', path: parentOf(path) });
+    }
+  }
+}
+
+/** A registry with a server of its own, for a first run or a test of one instance. */
+export function memoryRegistry(options: Partial<RegistryOptions> & MemoryServerOptions = {}): SessionRegistry {
+  return new MemoryServer(options).registry({ namespace: 'elasticjob', ...options });
+}

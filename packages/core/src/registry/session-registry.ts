@@ -1,0 +1,435 @@
+import { StoppedError } from '../foundation/abort.js';
+import { type Clock, systemClock } from '../foundation/clock.js';
+import { ElasticJobError, RegistryError } from '../foundation/errors.js';
+import { TaskGroup } from '../foundation/lifecycle.js';
+import { type Logger, silentLogger } from '../foundation/logger.js';
+import { commitAtomically, commitInStages } from './commit.js';
+import { type Driver, type DriverSession, MAX_REQUEST_BYTES } from './driver.js';
+import type {
+  Capabilities,
+  ChildList,
+  CommitResult,
+  CreateMode,
+  CreateResult,
+  NodeStat,
+  Operation,
+  Registry,
+  RegistryNode,
+  Selection,
+  Session,
+  TreeListener,
+  TreeWatch,
+  WriteResult,
+} from './registry.js';
+import { REGISTRY_DEFAULTS, type RegistryDefaults, type RegistryOptions } from './registry-options.js';
+import { ancestorsOf, below, relativeTo, validPath } from './registry-path.js';
+import { RegistryRequests, unknownResult } from './registry-requests.js';
+import { SessionKeeper } from './session-keeper.js';
+import { WatchedTree } from './tree-watch.js';
+
+/** What a {@link SessionRegistry} is made of. */
+export interface SessionRegistryOptions extends RegistryOptions {
+  readonly driver: Driver;
+  /** Where the server is (its connect string), for messages. */
+  readonly describe: string;
+}
+
+/** What the server adds to path and value of a request, generously; the ACL of a node with credentials included. */
+const REQUEST_OVERHEAD_BYTES = 200;
+
+/**
+ * A {@link Registry} over any {@link Driver}: namespace, parents, sessions that follow one another, and an honest answer
+ * to what became of a request whose connection was lost.
+ *
+ * @example
+ * const registry = new SessionRegistry({ driver, describe: connectString, namespace: 'shop' });
+ * await registry.start();
+ */
+export class SessionRegistry implements Registry {
+  readonly #options: SessionRegistryOptions & RegistryDefaults;
+  readonly #root: string;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #keeper: SessionKeeper;
+  readonly #requests: RegistryRequests;
+  readonly #tasks: TaskGroup;
+  readonly #watches = new Set<WatchedTree>();
+  readonly #creating = new Map<string, Promise<unknown>>();
+  #started: Promise<void> | undefined;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: SessionRegistryOptions) {
+    this.#options = { ...REGISTRY_DEFAULTS, ...definedOf(options) };
+    this.#root = `/${validPath(options.namespace)}`;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silentLogger;
+    this.#tasks = new TaskGroup(this.#logger);
+    this.#keeper = new SessionKeeper({
+      driver: options.driver,
+      clock: this.#clock,
+      logger: this.#logger,
+      policy: this.#options,
+      user: options.digest?.split(':', 1)[0],
+      describe: options.describe,
+    });
+    this.#requests = new RegistryRequests(this.#keeper, this.#options, options.describe);
+  }
+
+  get capabilities(): Capabilities {
+    return this.#options.driver.capabilities;
+  }
+
+  get session(): Session {
+    return this.#keeper.session;
+  }
+
+  onSession(listener: (session: Session) => void): () => void {
+    return this.#keeper.onChange(listener);
+  }
+
+  /**
+   * Resolves once connected. Fails with `CONNECTION_TIMEOUT` or `AUTH_FAILED`, and the registry is closed then; with
+   * `waitForRegistry` it goes on trying.
+   */
+  start(): Promise<void> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async read(path: string): Promise<RegistryNode | null> {
+    const full = this.#full(path);
+    return this.#requests.run(path, async (driver) => {
+      const found = await orNull(driver.get(full));
+      if (found === null) return null;
+      this.#requests.saw(found.stat);
+      return { path, ...found };
+    });
+  }
+
+  async children(path: string): Promise<ChildList | null> {
+    const full = this.#full(path);
+    return this.#requests.run(path, async (driver) => {
+      const found = await orNull(driver.children(full));
+      if (found === null) return null;
+      this.#requests.saw(found.stat);
+      return { names: found.names.sort(), stat: found.stat };
+    });
+  }
+
+  async create(path: string, value: string, mode: CreateMode): Promise<CreateResult> {
+    const full = this.#full(path);
+    this.#assertSize(path, value);
+    const former = this.#creating.get(full);
+    const create = async (): Promise<CreateResult> => {
+      // One at a time for each path, so that a node found after a lost answer is known not to be an earlier call's.
+      await former?.catch(() => undefined);
+      return mode.endsWith('-sequential')
+        ? this.#createSequential(path, full, value, mode)
+        : this.#createExclusive(path, full, value, mode);
+    };
+    const creation = create();
+    this.#creating.set(full, creation);
+    try {
+      return await creation;
+    } finally {
+      if (this.#creating.get(full) === creation) this.#creating.delete(full);
+    }
+  }
+
+  async ensure(path: string, value = ''): Promise<void> {
+    const full = this.#full(path);
+    this.#assertSize(path, value);
+    await this.#requests.run(path, (driver) => this.#ensure(driver, full, value));
+  }
+
+  async put(path: string, value: string): Promise<void> {
+    const full = this.#full(path);
+    this.#assertSize(path, value);
+    await this.#requests.run(path, (driver) => this.#put(driver, full, value));
+  }
+
+  async write(path: string, value: string, version: number): Promise<WriteResult> {
+    const full = this.#full(path);
+    this.#assertSize(path, value);
+    const attempt = async (driver: DriverSession, doubt: boolean): Promise<WriteResult> => {
+      if (doubt && version !== -1) await this.#assertUnchanged(driver, path, full, version);
+      return this.#write(driver, full, value, version);
+    };
+    return this.#requests.run(path, attempt, unknownResult);
+  }
+
+  async remove(path: string, options: { readonly recursive?: boolean } = {}): Promise<boolean> {
+    const full = this.#full(path);
+    if (options.recursive) return this.#requests.run(path, (driver, doubt) => removeAll(driver, full, doubt));
+    const known = this.#requests.seen;
+    return this.#requests.run(path, async (driver, doubt) => {
+      if (doubt) {
+        const stat = await this.#present(driver, full);
+        if (stat === null) return true;
+        // Younger than the request could know: perhaps made by somebody else after our removal was applied.
+        if (stat.czxid > known) throw unknownResult(path);
+      }
+      return (await orNull(driver.remove(full, -1).then(() => true))) ?? doubt;
+    });
+  }
+
+  async commit(stages: readonly (readonly Operation[])[]): Promise<CommitResult> {
+    const absolute = stages.map((stage) =>
+      stage.map((operation) => ({ ...operation, path: this.#full(operation.path) })),
+    );
+    const atomic = this.capabilities.atomicCommit;
+    this.#assertCommitSize(absolute, atomic);
+    if (absolute.every((stage) => stage.length === 0)) return { committed: true };
+    const where = stages.flat()[0]?.path ?? '';
+    const failure = await this.#requests.once(where, (driver) =>
+      atomic ? commitAtomically(driver, absolute) : commitInStages(driver, absolute),
+    );
+    if (failure === null) return { committed: true };
+    const operation = stages[failure.stage]?.[failure.index];
+    if (operation === undefined) throw new RegistryError('REGISTRY_FAILURE', 'the driver blamed an unknown operation');
+    return { committed: false, stage: failure.stage, operation, reason: failure.reason };
+  }
+
+  async watchTree(root: string, selection: readonly Selection[], listener: TreeListener): Promise<TreeWatch> {
+    const watch = new WatchedTree({
+      root: this.#full(root),
+      keeper: this.#keeper,
+      requests: this.#requests,
+      clock: this.#clock,
+      logger: this.#logger,
+      tasks: this.#tasks,
+      policy: this.#options,
+      listener,
+      onClose: () => this.#watches.delete(watch),
+    });
+    this.#watches.add(watch);
+    await watch.open(selection);
+    return watch;
+  }
+
+  /** Writes the namespace's own node, so that nothing has to be made or cleared. */
+  async time(): Promise<number> {
+    const full = this.#full('');
+    return this.#requests.run('', async (driver) => {
+      for (;;) {
+        const stat = await this.#set(driver, full, '');
+        if (stat !== null) return stat.mtime;
+        await this.#ensure(driver, full, '');
+      }
+    });
+  }
+
+  async #start(): Promise<void> {
+    if (this.session.state === 'closed') {
+      throw new RegistryError(
+        'REGISTRY_CLOSED',
+        'this registry was stopped: make a new one instead of starting it again',
+      );
+    }
+    this.#keeper.start();
+    try {
+      await this.#connected();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async #connected(): Promise<void> {
+    const { connectionTimeoutMilliseconds: timeout, describe, waitForRegistry } = this.#options;
+    while (!(await this.#connectedWithin(timeout))) {
+      if (this.session.state === 'closed') throw new StoppedError('the registry was stopped before it was connected');
+      if (!waitForRegistry) throw connectionTimeout(describe, timeout);
+      this.#logger.warn('still waiting for the registry', { registry: describe, waitedMs: timeout });
+    }
+  }
+
+  async #connectedWithin(ms: number): Promise<boolean> {
+    const deadline = this.#clock.monotonic() + ms;
+    for (let left = ms; left > 0; left = deadline - this.#clock.monotonic()) {
+      const link = await Promise.race([this.#keeper.linkAfter(0, left), this.#keeper.refused.promise]);
+      if (link !== null) return true;
+      if (this.session.state === 'closed') break;
+    }
+    return false;
+  }
+
+  async #stop(): Promise<void> {
+    for (const watch of [...this.#watches]) watch.close();
+    await this.#keeper.stop();
+    await this.#tasks.drained();
+  }
+
+  #full(path: string): string {
+    return below(this.#root, validPath(path));
+  }
+
+  async #createSequential(path: string, full: string, value: string, mode: CreateMode): Promise<CreateResult> {
+    const send = (driver: DriverSession) => withParents(driver, full, () => driver.create(full, value, mode));
+    const made = await this.#requests.once(path, send);
+    return { created: true, path: relativeTo(this.#root, made.path), czxid: made.czxid };
+  }
+
+  async #createExclusive(path: string, full: string, value: string, mode: CreateMode): Promise<CreateResult> {
+    const known = this.#requests.seen;
+    const attempt = async (driver: DriverSession, doubt: boolean): Promise<CreateResult> => {
+      const stat = doubt ? await this.#present(driver, full) : null;
+      if (stat === null) return this.#createOnce(driver, path, full, value, mode);
+      if (mode === 'persistent') throw unknownResult(path);
+      // Ours, and younger than all that was known when it was first asked for: this call made it.
+      const made = stat.ephemeralOwner === driver.id && stat.czxid > known;
+      this.#requests.saw(stat);
+      return made ? { created: true, path, czxid: stat.czxid } : { created: false };
+    };
+    return this.#requests.run(path, attempt, unknownResult);
+  }
+
+  async #createOnce(
+    driver: DriverSession,
+    path: string,
+    full: string,
+    value: string,
+    mode: CreateMode,
+  ): Promise<CreateResult> {
+    try {
+      const { czxid } = await withParents(driver, full, () => driver.create(full, value, mode));
+      this.#requests.saw({ czxid, mzxid: czxid, pzxid: czxid });
+      return { created: true, path, czxid };
+    } catch (error) {
+      if (ElasticJobError.is(error, 'NODE_EXISTS')) return { created: false };
+      throw error;
+    }
+  }
+
+  /** Resolves to whether it had to be created. */
+  async #ensure(driver: DriverSession, full: string, value: string): Promise<boolean> {
+    try {
+      await withParents(driver, full, () => driver.create(full, value, 'persistent'));
+      return true;
+    } catch (error) {
+      if (ElasticJobError.is(error, 'NODE_EXISTS')) return false;
+      throw error;
+    }
+  }
+
+  async #put(driver: DriverSession, full: string, value: string): Promise<void> {
+    while ((await this.#set(driver, full, value)) === null) {
+      if (await this.#ensure(driver, full, value)) return;
+    }
+  }
+
+  async #set(driver: DriverSession, full: string, value: string, version = -1): Promise<NodeStat | null> {
+    const stat = await orNull(driver.set(full, value, version));
+    if (stat !== null) this.#requests.saw(stat);
+    return stat;
+  }
+
+  async #write(driver: DriverSession, full: string, value: string, version: number): Promise<WriteResult> {
+    try {
+      const stat = await this.#set(driver, full, value, version);
+      return stat === null ? { written: false, reason: 'absent' } : { written: true, version: stat.version };
+    } catch (error) {
+      if (ElasticJobError.is(error, 'BAD_VERSION')) return { written: false, reason: 'version' };
+      throw error;
+    }
+  }
+
+  /** After a lost answer: only a node still at the old version proves that nothing was written. */
+  async #assertUnchanged(driver: DriverSession, path: string, full: string, version: number): Promise<void> {
+    const stat = await this.#present(driver, full);
+    if (stat?.version !== version) throw unknownResult(path);
+  }
+
+  /** The stat as of now, also when another server answers than the one that was asked before. */
+  async #present(driver: DriverSession, full: string): Promise<NodeStat | null> {
+    await driver.sync(full);
+    return driver.exists(full);
+  }
+
+  #assertSize(path: string, value: string): void {
+    assertBytes(path, requestBytes(this.#full(path), value));
+  }
+
+  #assertCommitSize(stages: readonly (readonly Operation[])[], atomic: boolean): void {
+    let total = 0;
+    for (const operation of stages.flat()) {
+      const bytes = requestBytes(operation.path, 'value' in operation ? operation.value : '');
+      assertBytes(operation.path, bytes);
+      total += bytes;
+    }
+    if (atomic) assertBytes(`commit of ${stages.flat().length} operations`, total);
+  }
+}
+
+/** The answer, or `null` if the node does not exist. */
+async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (ElasticJobError.is(error, 'NO_NODE')) return null;
+    throw error;
+  }
+}
+
+/** Sends a create; if its parents are missing, makes them and sends it again. */
+async function withParents<T>(driver: DriverSession, full: string, create: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await create();
+    } catch (error) {
+      const ancestors = ancestorsOf(full);
+      if (!ElasticJobError.is(error, 'NO_NODE') || ancestors.length === 0) throw error;
+      await Promise.all(ancestors.map((ancestor) => ensureParent(driver, ancestor)));
+    }
+  }
+}
+
+async function ensureParent(driver: DriverSession, path: string): Promise<void> {
+  try {
+    await driver.create(path, '', 'persistent');
+  } catch (error) {
+    if (!ElasticJobError.is(error, 'NODE_EXISTS')) throw error;
+  }
+}
+
+/** Removes a node and all below it, however often somebody adds to it meanwhile. */
+async function removeAll(driver: DriverSession, path: string, found: boolean): Promise<boolean> {
+  for (;;) {
+    try {
+      await driver.remove(path, -1);
+      return true;
+    } catch (error) {
+      if (ElasticJobError.is(error, 'NO_NODE')) return found;
+      if (!ElasticJobError.is(error, 'NOT_EMPTY')) throw error;
+    }
+    const list = await orNull(driver.children(path));
+    await Promise.all((list?.names ?? []).map((name) => removeAll(driver, `${path}/${name}`, false)));
+    found = true;
+  }
+}
+
+function connectionTimeout(describe: string, timeout: number): RegistryError {
+  const remedy = 'start it, correct the connect string, or set waitForRegistry to go on without it';
+  const message = `no connection to the registry at ${describe} within ${timeout} ms: ${remedy}`;
+  return new RegistryError('CONNECTION_TIMEOUT', message, { retryable: true });
+}
+
+function requestBytes(path: string, value: string): number {
+  return Buffer.byteLength(path) + Buffer.byteLength(value) + REQUEST_OVERHEAD_BYTES;
+}
+
+function assertBytes(path: string, bytes: number): void {
+  if (bytes <= MAX_REQUEST_BYTES) return;
+  const message = `${path}: a request of ${bytes} bytes is refused; the server takes ${MAX_REQUEST_BYTES} and would cut the connection. Store less`;
+  throw new RegistryError('VALUE_TOO_LARGE', message, { path });
+}
+
+/** Drops options given as `undefined`, so that they do not hide a default. */
+function definedOf<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}

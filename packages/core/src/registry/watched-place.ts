@@ -1,0 +1,192 @@
+import { ElasticJobError } from '../foundation/errors.js';
+import type { DriverSession, Watcher } from './driver.js';
+import type { ChildList, NodeStat, RegistryNode, Selection } from './registry.js';
+import { joinPath } from './registry-path.js';
+import { keep } from './tree-snapshot.js';
+
+/** What is looked at in one place. */
+export interface Look {
+  readonly list: boolean;
+  readonly childValues: boolean;
+  /** The place whose list of children brought this one in; `null` if it was selected. */
+  readonly parent: string | null;
+}
+
+/** Sends a read of a node or of a list with a watcher, or without one while an earlier watch still stands. */
+export type WatchedRead = <T>(part: 'node' | 'list', request: (watcher?: Watcher) => Promise<T>) => Promise<T>;
+
+/** All places that a selection looks at, given the children known now. */
+export function lookedAt(
+  selection: readonly Selection[],
+  childrenOf: (path: string) => readonly string[],
+): Map<string, Look> {
+  const looks = new Map<string, Look>();
+  for (const { path, children } of selection) {
+    const former = looks.get(path);
+    const list = children !== undefined || former?.list === true;
+    looks.set(path, { list, childValues: children === 'nodes' || former?.childValues === true, parent: null });
+  }
+  for (const [path, { childValues }] of [...looks]) {
+    if (!childValues) continue;
+    for (const name of childrenOf(path)) {
+      const child = joinPath(path, name);
+      if (!looks.has(child)) looks.set(child, { list: false, childValues: false, parent: path });
+    }
+  }
+  return looks;
+}
+
+/** A value that is read again after something touched it. `undefined` until read, `null` when absent. */
+class Part<T> {
+  value: T | null | undefined;
+  /** Has to be read. */
+  due = true;
+  /** Known, or to be assumed, to differ from what is published. */
+  stale = true;
+  #settled = false;
+
+  touch(): void {
+    this.due = true;
+    this.stale = true;
+    this.#settled = false;
+  }
+
+  /** Before a request is sent: what touches it from now on is not in the answer. */
+  reading(): void {
+    this.due = false;
+    this.#settled = true;
+  }
+
+  published(): void {
+    if (this.#settled) this.stale = false;
+  }
+}
+
+/** One node of a watched tree: its value and, if looked at, its list of children. */
+export class Place {
+  readonly node = new Part<RegistryNode>();
+  readonly list = new Part<ChildList>();
+  #look: Look = { list: false, childValues: false, parent: null };
+
+  constructor(readonly path: string) {}
+
+  get parent(): string | null {
+    return this.#look.parent;
+  }
+
+  get wantsList(): boolean {
+    return this.#look.list;
+  }
+
+  get due(): boolean {
+    return this.node.due || (this.wantsList && this.list.due);
+  }
+
+  get unread(): boolean {
+    return this.node.value === undefined || (this.wantsList && this.list.value === undefined);
+  }
+
+  get fresh(): boolean {
+    return !this.node.stale && !(this.wantsList && this.list.stale);
+  }
+
+  look(look: Look): void {
+    if (look.list && !this.wantsList) this.list.touch();
+    this.#look = look;
+  }
+
+  /** A watch fired. An absent node has one watch, which tells of its children too. */
+  touch(part: 'node' | 'list'): void {
+    this[part].touch();
+    if (part === 'node' && this.list.value === null) this.list.touch();
+  }
+
+  /** Notifications may have been missed. */
+  touchAll(): void {
+    this.node.touch();
+    this.list.touch();
+  }
+
+  /** Reads anew without knowing of a change. */
+  requestAll(): void {
+    this.node.due = true;
+    this.list.due = true;
+  }
+
+  published(): void {
+    this.node.published();
+    this.list.published();
+  }
+
+  /** Reads what is due and returns the stats seen. On failure it stays due. */
+  async read(driver: DriverSession, full: string, watched: WatchedRead): Promise<NodeStat[]> {
+    const reads: Promise<void>[] = [];
+    const list = this.wantsList && this.list.due;
+    // What was absent most likely still is: one request tells, and the list need not be asked for.
+    if (this.node.due && this.node.value === null) await this.#readNode(driver, full, watched);
+    else if (this.node.due) reads.push(this.#readNode(driver, full, watched));
+    if (list) reads.push(this.#readList(driver, full, watched));
+    await settleAll(reads);
+    // It came into being between the two reads; only the list can tell of children from now on.
+    if (this.wantsList && this.node.value && this.list.value === null) await this.#readList(driver, full, watched);
+    // Its parent's list has changed too, then; whether it comes back shows when that has been read.
+    if (this.parent !== null && this.node.value === null) this.node.touch();
+    return [this.node.value?.stat, this.list.value?.stat].filter((stat) => stat !== undefined);
+  }
+
+  async #readNode(driver: DriverSession, full: string, watched: WatchedRead): Promise<void> {
+    this.node.reading();
+    try {
+      const found = this.node.value === null ? null : await this.#get(driver, full, watched);
+      const node = found ?? (await this.#getOnceThere(driver, full, watched));
+      this.node.value = keep(this.node.value, node === null ? null : { path: this.path, ...node });
+    } catch (error) {
+      this.node.due = true;
+      throw error;
+    }
+  }
+
+  /** The value, or `null` with a watch that tells of its creation; a child's is that on its parent's list. */
+  async #getOnceThere(driver: DriverSession, full: string, watched: WatchedRead): Promise<Value | null> {
+    for (;;) {
+      if (this.parent === null) {
+        const stat = await watched('node', (watcher) => driver.exists(full, watcher));
+        if (stat === null) return null;
+      }
+      const found = await this.#get(driver, full, watched);
+      if (found !== null || this.parent !== null) return found;
+    }
+  }
+
+  #get(driver: DriverSession, full: string, watched: WatchedRead): Promise<Value | null> {
+    return orAbsent(watched('node', (watcher) => driver.get(full, watcher)));
+  }
+
+  async #readList(driver: DriverSession, full: string, watched: WatchedRead): Promise<void> {
+    this.list.reading();
+    try {
+      const absent = this.node.value === null && !this.node.due;
+      const found = absent ? null : await orAbsent(watched('list', (watcher) => driver.children(full, watcher)));
+      this.list.value = keep(this.list.value, found === null ? null : { names: found.names.sort(), stat: found.stat });
+    } catch (error) {
+      this.list.due = true;
+      throw error;
+    }
+  }
+}
+
+type Value = Pick<RegistryNode, 'value' | 'stat'>;
+
+async function orAbsent<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (ElasticJobError.is(error, 'NO_NODE')) return null;
+    throw error;
+  }
+}
+
+/** Waits for all, then fails if one did: no read may still be under way when the next round begins. */
+async function settleAll(work: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(work)) if (outcome.status === 'rejected') throw outcome.reason;
+}
