@@ -14,6 +14,8 @@ export interface TcpProxy {
   blackhole(): void;
   /** Holds each chunk back by `ms` milliseconds, in each direction. 0 ends it. */
   delay(ms: number): void;
+  /** Forwards at most `bytes` at a time, with a pause of 2 ms after each piece. 0 ends it. */
+  trickle(bytes: number): void;
   /** Works again. Connections that lost bytes in a black hole are broken, since TCP would have given up or resent. */
   restore(): void;
   stop(): Promise<void>;
@@ -39,6 +41,7 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
   const pairs = new Set<Pair>();
   let mode: Mode = 'open';
   let delayMs = 0;
+  let pieceBytes = 0;
 
   const breakPair = (pair: Pair): void => {
     for (const socket of pair.sockets) socket.destroy();
@@ -55,7 +58,14 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
       if (mode === 'blackhole') pair.lostBytes = true;
       else action();
     };
-    from.on('data', (chunk) => unlessLost(() => inTurn(() => to.writable && to.write(chunk))));
+    const write = (chunk: Buffer): void => inTurn(() => to.writable && to.write(chunk));
+    const writePieces = (chunk: Buffer): void => {
+      for (let start = 0; start < chunk.length; start += pieceBytes) {
+        write(chunk.subarray(start, start + pieceBytes));
+        turn = turn.then(() => sleep(2));
+      }
+    };
+    from.on('data', (chunk) => unlessLost(() => (pieceBytes === 0 ? write(chunk) : writePieces(chunk))));
     from.on('end', () => unlessLost(() => inTurn(() => to.end())));
     from.on('error', () => unlessLost(() => breakPair(pair)));
     from.on('close', () => unlessLost(() => inTurn(() => breakPair(pair))));
@@ -90,6 +100,9 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
     },
     delay(ms) {
       delayMs = ms;
+    },
+    trickle(bytes) {
+      pieceBytes = bytes;
     },
     restore() {
       mode = 'open';

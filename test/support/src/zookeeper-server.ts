@@ -30,7 +30,7 @@ export interface ZooKeeper {
   readonly folder: string | undefined;
   /** The counters of all running servers added up. */
   counters(): Promise<ServerCounters>;
-  /** Stops what was started and removes its data. An external server is left alone. */
+  /** Stops what was started and removes its data; may be called twice. An external server is left alone. */
   stop(): Promise<void>;
 }
 
@@ -53,10 +53,15 @@ export async function startZooKeeper(options: ZooKeeperOptions = {}): Promise<Zo
   const folder = mkdtempSync(join(tmpdir(), 'elasticjob-zookeeper-'));
   const guard = startGuard(folder);
   const servers = await createServers(folder, classPath, options);
-  const stop = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.stop()));
     rmSync(folder, { recursive: true, force: true });
     await endGuard(guard);
+  };
+  let ended: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    ended ??= end();
+    return ended;
   };
   try {
     await Promise.all(servers.map((server) => server.start()));

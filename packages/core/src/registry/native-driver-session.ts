@@ -1,0 +1,303 @@
+import type { Clock } from '../foundation/clock.js';
+import { type Deferred, deferred } from '../foundation/deferred.js';
+import { ElasticJobError, messageOf, RegistryError } from '../foundation/errors.js';
+import type { Logger } from '../foundation/logger.js';
+import type { ConnectionEvent, DriverSession, Watcher } from './driver.js';
+import type { NativeAcl, NativeClient, NativeStat } from './native-driver-package.js';
+import { CREATOR_ONLY, isOpen, isProtected } from './native-driver-protection.js';
+import { connectionLoss, RESULT, resultError, sessionLost, toNodeStat, toSessionId } from './native-driver-results.js';
+import { WatchTable } from './native-driver-watches.js';
+import type { CreateMode, NodeStat } from './registry.js';
+
+/** What a {@link NativeSession} works with. */
+export interface NativeSessionParts {
+  readonly digest: string | undefined;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Nodes that may have been created but not protected before a connection was lost; outlives the session. */
+  readonly unprotected: Map<string, CreateMode>;
+  readonly onEvent: (event: ConnectionEvent) => void;
+}
+
+const FLAGS: Record<CreateMode, number> = {
+  persistent: 0,
+  ephemeral: 1,
+  'persistent-sequential': 2,
+  'ephemeral-sequential': 3,
+};
+
+const AUTH_FAILED_STATE = -113;
+
+/** How long `close` lets the server answer what was sent before. */
+const DRAIN_MS = 1_000;
+
+/** Settles a request; `read` makes the result, and is called only when the code says success. */
+type Answer<T> = (code: number, read: () => T) => void;
+
+interface Created {
+  readonly path: string;
+  readonly czxid: bigint;
+}
+
+/** A session of the C client. Requests are refused while there is no connection, not queued as the C client would. */
+export class NativeSession implements DriverSession {
+  #id = 0n;
+  #timeoutMs = 0;
+  #connected = false;
+  #over: 'expired' | 'closed' | undefined;
+  #closing: Promise<void> | undefined;
+  readonly #pending = new Set<Deferred<never>>();
+  readonly #watches = new WatchTable();
+
+  constructor(
+    private readonly client: NativeClient,
+    private readonly parts: NativeSessionParts,
+  ) {}
+
+  get id(): bigint {
+    return this.#id;
+  }
+
+  get timeoutMs(): number {
+    return this.#timeoutMs;
+  }
+
+  /** Starts connecting, and goes on until `close`. The C client repeats the credentials on every connection. */
+  connect(): void {
+    this.client.on('connect', () => this.#onConnect());
+    this.client.on('connecting', () => this.#onDisconnect());
+    this.client.on('close', (_client, state) => this.#onEnd(state));
+    this.client.init({});
+    if (this.parts.digest !== undefined) this.client.add_auth('digest', this.parts.digest, () => undefined);
+  }
+
+  async create(path: string, value: string, mode: CreateMode): Promise<Created> {
+    if (this.parts.digest !== undefined) return this.#createProtected(path, value, mode, this.parts.digest);
+    const creating = this.#create(path, value, mode);
+    if (mode.endsWith('sequential')) {
+      const created = await creating;
+      return { path: created, czxid: this.#identity(created, mode, await this.exists(created)) };
+    }
+    // The server answers in order: this reads the node that was just created, without waiting for a second round trip.
+    const reading = this.exists(path);
+    await creating;
+    return { path, czxid: this.#identity(path, mode, await reading) };
+  }
+
+  get(path: string, watcher?: Watcher): Promise<{ value: string; stat: NodeStat }> {
+    return this.#request(path, (answer: Answer<{ value: string; stat: NodeStat }>) => {
+      const done = (code: number, _text: string, stat: NativeStat, value: Buffer | null): void =>
+        answer(code, () => {
+          if (watcher !== undefined) this.#watches.add('node', path, watcher);
+          return { value: value === null ? '' : value.toString('utf8'), stat: toNodeStat(stat) };
+        });
+      if (watcher === undefined) return this.client.a_get(path, false, done);
+      return this.client.aw_get(path, this.#watches.notify, done);
+    });
+  }
+
+  exists(path: string, watcher?: Watcher): Promise<NodeStat | null> {
+    return this.#request(path, (answer: Answer<NodeStat | null>) => {
+      const done = (code: number, _text: string, stat: NativeStat): void =>
+        answer(code === RESULT.NO_NODE ? RESULT.OK : code, () => {
+          if (watcher !== undefined) this.#watches.add('node', path, watcher);
+          return code === RESULT.NO_NODE ? null : toNodeStat(stat);
+        });
+      if (watcher === undefined) return this.client.a_exists(path, false, done);
+      return this.client.aw_exists(path, this.#watches.notify, done);
+    });
+  }
+
+  children(path: string, watcher?: Watcher): Promise<{ names: string[]; stat: NodeStat }> {
+    return this.#request(path, (answer: Answer<{ names: string[]; stat: NodeStat }>) => {
+      const done = (code: number, _text: string, names: string[], stat: NativeStat): void =>
+        answer(code, () => {
+          if (watcher !== undefined) this.#watches.add('children', path, watcher);
+          return { names, stat: toNodeStat(stat) };
+        });
+      if (watcher === undefined) return this.client.a_get_children2(path, false, done);
+      return this.client.aw_get_children2(path, this.#watches.notify, done);
+    });
+  }
+
+  set(path: string, value: string, version: number): Promise<NodeStat> {
+    return this.#request(path, (answer: Answer<NodeStat>) =>
+      this.client.a_set(path, value, version, (code, _text, stat) => answer(code, () => toNodeStat(stat))),
+    );
+  }
+
+  remove(path: string, version: number): Promise<void> {
+    return this.#request(path, (answer: Answer<void>) =>
+      this.client.a_delete_(path, version, (code) => answer(code, () => undefined)),
+    );
+  }
+
+  sync(path: string): Promise<void> {
+    return this.#request(path, (answer: Answer<void>) =>
+      this.client.a_sync(path, (code) => answer(code, () => undefined)),
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    const expired = this.#over !== undefined;
+    const answering = this.#connected ? this.#drained() : undefined;
+    this.#over = 'closed';
+    this.#connected = false;
+    this.#watches.clear();
+    for (const request of this.#pending) request.reject(closed('the request was under way'));
+    this.#pending.clear();
+    // The connection is closed hard; what the server has not yet answered could make it lose the request to close.
+    await answering;
+    // Closing inside one of the client's own callbacks would trip its assertions and abort the process.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.client.removeAllListeners();
+    if (!expired) this.client.close();
+  }
+
+  #drained(): Promise<void> {
+    const drained = deferred();
+    const timer = this.parts.clock.setTimer(DRAIN_MS, () => drained.resolve());
+    const sent = this.client.a_exists('/', false, () => drained.resolve());
+    if (sent !== RESULT.OK) drained.resolve();
+    return drained.promise.finally(() => timer.cancel());
+  }
+
+  #onConnect(): void {
+    if (this.#over !== undefined) return;
+    this.#id = toSessionId(this.client.client_id);
+    this.#timeoutMs = this.client.timeout;
+    this.#connected = true;
+    this.parts.onEvent('connected');
+    if (this.parts.unprotected.size > 0) void this.#protectLeftovers();
+  }
+
+  #onDisconnect(): void {
+    if (!this.#connected) return;
+    this.#connected = false;
+    this.parts.onEvent('disconnected');
+  }
+
+  #onEnd(state: number): void {
+    if (this.#over !== undefined) return;
+    this.#over = 'expired';
+    this.#connected = false;
+    this.#watches.clear();
+    this.parts.onEvent(state === AUTH_FAILED_STATE ? 'auth-failed' : 'expired');
+  }
+
+  #request<T>(path: string, send: (answer: Answer<T>) => number): Promise<T> {
+    if (this.#over === 'closed') return Promise.reject(closed(path));
+    if (this.#over === 'expired') return Promise.reject(sessionLost(path));
+    if (!this.#connected) return Promise.reject(connectionLoss(path));
+    const request = deferred<T>();
+    const pending = request as Deferred<never>;
+    this.#pending.add(pending);
+    const settle: Answer<T> = (code, read) => {
+      this.#pending.delete(pending);
+      if (this.#over === 'closed') return;
+      if (code === RESULT.OK) request.resolve(read());
+      else request.reject(this.#failure(code, path));
+    };
+    const code = send(settle);
+    if (code !== RESULT.OK) {
+      this.#pending.delete(pending);
+      request.reject(this.#failure(code, path));
+    }
+    return request.promise;
+  }
+
+  #failure(code: number, path: string): RegistryError {
+    return resultError(code, path, this.parts.digest !== undefined);
+  }
+
+  #create(path: string, value: string, mode: CreateMode): Promise<string> {
+    return this.#request(path, (answer: Answer<string>) =>
+      this.client.a_create(path, value, FLAGS[mode], (code, _text, created) => answer(code, () => created)),
+    );
+  }
+
+  /** The transaction of a create, read right after it. Meanwhile the node may be gone, or be somebody else's. */
+  #identity(path: string, mode: CreateMode, stat: NodeStat | null): bigint {
+    if (stat === null) {
+      throw new RegistryError('NO_NODE', `${path} was created, but removed before its transaction was read`, { path });
+    }
+    if (mode.startsWith('ephemeral') && stat.ephemeralOwner !== this.#id) throw this.#failure(RESULT.NODE_EXISTS, path);
+    return stat.czxid;
+  }
+
+  async #createProtected(path: string, value: string, mode: CreateMode, digest: string): Promise<Created> {
+    const { unprotected } = this.parts;
+    let created = path;
+    try {
+      created = await this.#create(path, value, mode);
+      return { path: created, czxid: await this.#protect(created, mode, digest) };
+    } catch (error) {
+      if (mayBeLeftOpen(error)) unprotected.set(created, mode);
+      throw error;
+    }
+  }
+
+  /** Gives a node that was just created to the digest alone, sees that this is so, and returns the node's identity. */
+  async #protect(path: string, mode: CreateMode, digest: string): Promise<bigint> {
+    const [changed, read] = await Promise.allSettled([this.#setAcl(path, 0), this.#getAcl(path)]);
+    if (read.status === 'rejected') throw read.reason;
+    const czxid = this.#identity(path, mode, read.value.stat);
+    const refusal = changed.status === 'rejected' ? changed.reason : undefined;
+    if (isProtected(read.value.acl, digest)) {
+      // Not by us: the node is one that another member created after ours had been removed.
+      if (refusal !== undefined) throw this.#failure(RESULT.NODE_EXISTS, path);
+      return czxid;
+    }
+    await this.remove(path, read.value.stat.version);
+    throw new RegistryError(
+      'NO_AUTH',
+      `${path} was created and removed again, because it could not be given to the digest configured for this ` +
+        'namespace; somebody without that digest may have changed its access list in between',
+      { path, cause: refusal },
+    );
+  }
+
+  /** Protects what lost connections have left open, if it is still there and ours. */
+  async #protectLeftovers(): Promise<void> {
+    const { unprotected, logger } = this.parts;
+    for (const [path, mode] of unprotected) {
+      try {
+        const { acl, stat } = await this.#getAcl(path);
+        const isForeign = mode.startsWith('ephemeral') && stat.ephemeralOwner !== this.#id;
+        if (isOpen(acl) && !isForeign) await this.#setAcl(path, -1);
+        unprotected.delete(path);
+      } catch (error) {
+        if (mayBeLeftOpen(error)) return;
+        unprotected.delete(path);
+        if (!ElasticJobError.is(error, 'NO_NODE'))
+          logger.warn('cannot protect a node', { path, error: messageOf(error) });
+      }
+    }
+  }
+
+  #setAcl(path: string, version: number): Promise<void> {
+    return this.#request(path, (answer: Answer<void>) =>
+      this.client.a_set_acl(path, version, CREATOR_ONLY, (code) => answer(code, () => undefined)),
+    );
+  }
+
+  #getAcl(path: string): Promise<{ acl: NativeAcl[]; stat: NodeStat }> {
+    return this.#request(path, (answer: Answer<{ acl: NativeAcl[]; stat: NodeStat }>) =>
+      this.client.a_get_acl(path, (code, _text, acl, stat) => answer(code, () => ({ acl, stat: toNodeStat(stat) }))),
+    );
+  }
+}
+
+function closed(subject: string): RegistryError {
+  return new RegistryError('REGISTRY_CLOSED', `${subject}: the session was closed`);
+}
+
+function mayBeLeftOpen(error: unknown): boolean {
+  const codes = ['CONNECTION_LOSS', 'SESSION_LOST', 'REGISTRY_CLOSED'] as const;
+  return codes.some((code) => ElasticJobError.is(error, code));
+}
