@@ -1,8 +1,8 @@
 import { isMap, isSeq, visit } from 'yaml';
 import { messageOf } from '../foundation/errors.js';
-import { OWN_PROPS_PREFIX } from '../job/define-job.js';
 import type { JobDefinition } from '../job/definition.js';
 import { parseDuration } from '../job/duration.js';
+import { OWN_PROPS_PREFIX } from '../job/job-schema.js';
 import { unsupportedOptions } from '../job/unsupported-options.js';
 import type { DstPolicy } from '../schedule/dst-policy.js';
 import {

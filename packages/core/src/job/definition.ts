@@ -1,8 +1,6 @@
-/** What to do with local times that a change to daylight saving removes (`gap`) or repeats (`overlap`). */
-export interface DstPolicy {
-  readonly gap: 'run-after' | 'skip';
-  readonly overlap: 'first' | 'second' | 'both';
-}
+import type { DstPolicy } from '../schedule/dst-policy.js';
+
+export type { DstPolicy };
 
 /**
  * A job as the kernel sees it: validated, complete, frozen. Names are ElasticJob's; `null` means "the default of the
