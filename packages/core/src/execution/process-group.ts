@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { onAbort } from '../foundation/abort.js';
 import { type Clock, sleep } from '../foundation/clock.js';
@@ -54,18 +55,21 @@ export async function runProcessGroup(command: Command, options: ProcessOptions)
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const exited = exitOf(child);
-  const output = [child.stdout, child.stderr].map((stream, at) =>
-    readLines(stream, (line) => options.onLine(at === 0 ? 'stdout' : 'stderr', line)),
-  );
+  const { pid } = child;
+  if (pid === undefined) return exited;
+  const output = Promise.all([
+    readLines(child.stdout, (line) => options.onLine('stdout', line)),
+    readLines(child.stderr, (line) => options.onLine('stderr', line)),
+  ]);
   let stopped: Promise<void> | undefined;
   const undo = onAbort(signal, () => {
-    stopped = stopGroup(child.pid, exited, clock, killGraceMs);
+    stopped = stopGroup(pid, exited, clock, killGraceMs);
   });
   try {
     const end = await exited;
     undo();
     await stopped;
-    await within(clock, DRAIN_MS, Promise.all(output));
+    await within(clock, DRAIN_MS, output);
     if (stopped !== undefined) throw signal.reason;
     return end;
   } finally {
@@ -96,13 +100,7 @@ function readLines(stream: Readable, onLine: (line: string) => void): Promise<vo
   return closed.promise;
 }
 
-async function stopGroup(
-  pid: number | undefined,
-  exited: Promise<unknown>,
-  clock: Clock,
-  graceMs: number,
-): Promise<void> {
-  if (pid === undefined) return;
+async function stopGroup(pid: number, exited: Promise<unknown>, clock: Clock, graceMs: number): Promise<void> {
   signalGroup(pid, 'SIGTERM');
   if (await groupGone(pid, exited, clock, graceMs)) return;
   signalGroup(pid, 'SIGKILL');
@@ -114,12 +112,45 @@ async function stopGroup(
 async function groupGone(pid: number, exited: Promise<unknown>, clock: Clock, ms: number): Promise<boolean> {
   const deadline = clock.monotonic() + ms;
   await within(clock, ms, exited);
-  while (signalGroup(pid, 0)) {
+  while (await groupRuns(pid)) {
     const left = deadline - clock.monotonic();
     if (left <= 0) return false;
     await sleep(clock, Math.min(POLL_MS, left));
   }
   return true;
+}
+
+/**
+ * Whether a process of the group runs. One that is dead but never collected stays in its group for ever, as happens in
+ * containers whose first process is no init; where `/proc` tells them apart they do not count.
+ */
+async function groupRuns(pid: number): Promise<boolean> {
+  if (!signalGroup(pid, 0)) return false;
+  const members = process.platform === 'linux' ? await processIds() : undefined;
+  if (members === undefined) return true;
+  const running = await Promise.all(members.map((member) => runsInGroup(member, pid)));
+  return running.includes(true);
+}
+
+async function processIds(): Promise<readonly string[] | undefined> {
+  try {
+    return (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  } catch {
+    // Not mounted here.
+    return undefined;
+  }
+}
+
+/** Reads state and group, which follow the name in parentheses; see proc(5). */
+async function runsInGroup(member: string, group: number): Promise<boolean> {
+  try {
+    const stat = await readFile(`/proc/${member}/stat`, 'latin1');
+    const [state, , itsGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return Number(itsGroup) === group && state !== 'Z' && state !== 'X';
+  } catch {
+    // It ended while we looked.
+    return false;
+  }
 }
 
 /** Returns whether the group exists. Being refused (a set-user-id program) means that it does. */

@@ -54,12 +54,12 @@ export function scriptJob(clock: Clock): JobKind {
 function readScript({ jobName, props }: JobDefinition): Script {
   const killGraceMs = readMilliseconds(jobName, SCRIPT_KILL_GRACE, props[SCRIPT_KILL_GRACE]);
   const line = props[SCRIPT_COMMAND_LINE] ?? '';
-  const [file, ...args] = splitFor(jobName, line);
-  if (file === undefined) {
+  const inShell = readFlag(jobName, SCRIPT_SHELL, props[SCRIPT_SHELL]);
+  const [file = '', ...args] = inShell ? ['sh', '-c', line, 'sh'] : splitFor(jobName, line);
+  if (file === '' || line.trim() === '') {
     throw invalidProp(jobName, SCRIPT_COMMAND_LINE, 'no command line to run; name the program and its arguments');
   }
-  if (!readFlag(jobName, SCRIPT_SHELL, props[SCRIPT_SHELL])) return { jobName, file, args, killGraceMs };
-  return { jobName, file: 'sh', args: ['-c', line, 'sh'], killGraceMs };
+  return { jobName, file, args, killGraceMs };
 }
 
 function splitFor(jobName: string, line: string): readonly string[] {
