@@ -1,7 +1,7 @@
 import { type Clock, systemClock, type Timer } from '../foundation/clock.js';
 import { ElasticJobError } from '../foundation/errors.js';
 import type { Driver, MultiResult } from './driver.js';
-import { type Delivery, MemoryConnection, MemorySession } from './memory-session.js';
+import { type Delivery, MemoryConnection, type MemoryHost, MemorySession } from './memory-session.js';
 import { type Change, type Committed, MemoryTree, parentOf, type TreeEdit } from './memory-tree.js';
 import type { Operation } from './registry.js';
 import type { RegistryOptions } from './registry-options.js';
@@ -55,7 +55,7 @@ export class MemoryServer {
   readonly #delivery: Delivery;
   readonly #maxSessionTimeoutMs: number;
   readonly #sessions = new Map<bigint, ServerSession>();
-  readonly #cut = new Set<bigint>();
+  readonly #hosts = new Map<bigint, MemoryHost>();
   readonly #waiting = new Set<MemorySession>();
   #running = true;
   #lastId = 0x1000_0000_0000n;
@@ -71,10 +71,11 @@ export class MemoryServer {
   /** A driver whose sessions are with this server. */
   driver(options: MemoryDriverOptions = {}): Driver {
     const { sessionTimeoutMilliseconds = 60_000, atomicCommit = true } = options;
+    const host = { cut: false };
     return {
       capabilities: { atomicCommit, aclAtCreation: true, recursiveWatch: false, tls: false },
       open: (onEvent) => {
-        const client = new MemorySession(this, sessionTimeoutMilliseconds, onEvent, atomicCommit);
+        const client = new MemorySession(this, host, sessionTimeoutMilliseconds, onEvent, atomicCommit);
         this.#delivery(() => this.attach(client));
         return Promise.resolve(client);
       },
@@ -99,17 +100,21 @@ export class MemoryServer {
   }
 
   /**
-   * Cuts the connection of a session until {@link restore}. Of the requests that the server has not seen yet, the share
-   * `applied` (0 to 1) still reaches it; the client learns the fate of none.
+   * Cuts the network between the host of a session and the server until {@link restore}: this session and any that its
+   * driver opens instead. Of the requests that the server has not seen yet, the share `applied` (0 to 1) still reaches
+   * it; the client learns the fate of none.
    */
   cut(sessionId: bigint, applied = 0): void {
-    this.#cut.add(sessionId);
+    const host = this.#hosts.get(sessionId);
+    if (host === undefined) throw new Error(`there never was a session ${sessionId}`);
+    host.cut = true;
     this.#disconnect(sessionId, applied);
   }
 
-  /** Lets the client of a session connect again. */
+  /** Mends the network of the host that a session, perhaps an ended one, came from. */
   restore(sessionId: bigint): void {
-    this.#cut.delete(sessionId);
+    const host = this.#hosts.get(sessionId);
+    if (host !== undefined) host.cut = false;
     this.#attachWaiting();
   }
 
@@ -188,7 +193,7 @@ export class MemoryServer {
   #attachWaiting(): void {
     if (!this.#running) return;
     for (const client of this.#waiting) {
-      if (this.#cut.has(client.id)) continue;
+      if (client.host.cut) continue;
       this.#waiting.delete(client);
       this.#connect(client);
     }
@@ -213,6 +218,7 @@ export class MemoryServer {
     const timeoutMs = Math.min(client.requestedTimeoutMs, this.#maxSessionTimeoutMs);
     const session = { id: ++this.#lastId, timeoutMs, connection: undefined, expiry: undefined };
     this.#sessions.set(session.id, session);
+    this.#hosts.set(session.id, client.host);
     return session;
   }
 

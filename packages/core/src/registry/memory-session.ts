@@ -16,6 +16,11 @@ export interface Notification {
   readonly path: string;
 }
 
+/** Where sessions come from: while its network is cut, none of them reaches the server. */
+export interface MemoryHost {
+  cut: boolean;
+}
+
 const HEARS: Record<Notification['kind'], readonly WatchKind[]> = {
   created: ['data', 'exists'],
   changed: ['data', 'exists'],
@@ -91,6 +96,7 @@ export class MemorySession implements DriverSession {
 
   constructor(
     private readonly server: MemoryServer,
+    readonly host: MemoryHost,
     readonly requestedTimeoutMs: number,
     private readonly onEvent: (event: ConnectionEvent) => void,
     atomicCommit: boolean,

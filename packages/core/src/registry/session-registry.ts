@@ -196,6 +196,7 @@ export class SessionRegistry implements Registry {
   }
 
   async watchTree(root: string, selection: readonly Selection[], listener: TreeListener): Promise<TreeWatch> {
+    if (this.#stopped !== undefined) throw closed(`cannot watch ${root}`);
     const watch = new WatchedTree({
       root: this.#full(root),
       keeper: this.#keeper,
@@ -225,12 +226,7 @@ export class SessionRegistry implements Registry {
   }
 
   async #start(): Promise<void> {
-    if (this.session.state === 'closed') {
-      throw new RegistryError(
-        'REGISTRY_CLOSED',
-        'this registry was stopped: make a new one instead of starting it again',
-      );
-    }
+    if (this.#stopped !== undefined) throw closed('cannot start');
     this.#keeper.start();
     try {
       await this.#connected();
@@ -411,6 +407,10 @@ async function removeAll(driver: DriverSession, path: string, found: boolean): P
     await Promise.all((list?.names ?? []).map((name) => removeAll(driver, `${path}/${name}`, false)));
     found = true;
   }
+}
+
+function closed(what: string): RegistryError {
+  return new RegistryError('REGISTRY_CLOSED', `${what}: the registry was stopped; make a new one`);
 }
 
 function connectionTimeout(describe: string, timeout: number): RegistryError {

@@ -1,0 +1,428 @@
+import { describe, expect, it } from 'vitest';
+import { ManualClock, settle } from '../foundation/clock.js';
+import { deferred } from '../foundation/deferred.js';
+import { writeLogger } from '../foundation/logger.js';
+import type { ConnectionEvent, Driver, DriverSession } from './driver.js';
+import { MemoryServer } from './memory-server.js';
+import type { Registry, SessionState } from './registry.js';
+import type { RegistryOptions } from './registry-options.js';
+import { SessionRegistry } from './session-registry.js';
+
+describe('starting', () => {
+  it('fails after the connection timeout, naming the servers and what to do', async () => {
+    const { clock, server, registry } = single();
+    server.stop();
+    const failed = expect(registry.start()).rejects.toMatchObject({
+      code: 'CONNECTION_TIMEOUT',
+      message: expect.stringMatching(/memory within 15000 ms.*waitForRegistry/),
+    });
+    await clock.advance(15_000);
+    await failed;
+    expect(registry.session.state).toBe('closed');
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('goes on waiting when told to, and says so once per connection timeout', async () => {
+    const lines: string[] = [];
+    const logger = writeLogger((line) => lines.push(line), 'warn');
+    const { clock, server, registry } = single({ waitForRegistry: true, connectionTimeoutMilliseconds: 5_000, logger });
+    server.stop();
+    const started = registry.start();
+    await clock.advance(12_000);
+    expect(lines).toHaveLength(2);
+    server.restart();
+    await started;
+    expect(registry.session.state).toBe('connected');
+  });
+
+  it('can be stopped while it waits', async () => {
+    const { clock, server, registry } = single({ waitForRegistry: true });
+    server.stop();
+    const refused = expect(registry.start()).rejects.toMatchObject({ code: 'STOPPED' });
+    await settle();
+    await registry.stop();
+    await refused;
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('names the user whose credentials were refused, and never the password', async () => {
+    const driver = scripted(['auth-failed']);
+    const registry = new SessionRegistry({ driver, describe: 'zk:2181', namespace: 'n', digest: 'ann:secret' });
+    const error = await registry.start().catch((failure: unknown) => failure);
+    expect(error).toMatchObject({ code: 'AUTH_FAILED', message: expect.stringContaining('"ann"') });
+    expect(JSON.stringify(error) + String(error)).not.toContain('secret');
+  });
+
+  it('hears events that come before open has resolved', async () => {
+    const registry = new SessionRegistry({ driver: scripted(['connected']), describe: 'zk', namespace: 'n' });
+    await registry.start();
+    expect(registry.session).toMatchObject({ state: 'connected', connection: 1 });
+    await registry.stop();
+  });
+
+  it('does not wait for a driver that never opens when stopped', async () => {
+    const driver: Driver = { ...scripted([]), open: () => deferred<DriverSession>().promise };
+    const registry = new SessionRegistry({ driver, describe: 'zk', namespace: 'n', waitForRegistry: true });
+    const refused = expect(registry.start()).rejects.toMatchObject({ code: 'STOPPED' });
+    await registry.stop();
+    await refused;
+  });
+
+  it('tries again, ever more patiently, while sessions cannot be opened', async () => {
+    const clock = new ManualClock();
+    const times: number[] = [];
+    const open = (): Promise<DriverSession> => {
+      times.push(clock.monotonic());
+      return Promise.reject(new Error('no route'));
+    };
+    const driver: Driver = { ...scripted([]), open };
+    const registry = new SessionRegistry({ driver, describe: 'zk', namespace: 'n', waitForRegistry: true, clock });
+    const refused = expect(registry.start()).rejects.toMatchObject({ code: 'STOPPED' });
+    await clock.advance(60_000);
+    const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+    expect(pauses.length).toBeGreaterThan(18);
+    for (const [index, pause] of pauses.entries()) {
+      const ceiling = Math.min(3_000, 1_000 * 2 ** index);
+      expect(pause).toBeGreaterThanOrEqual(ceiling / 2);
+      expect(pause).toBeLessThanOrEqual(ceiling);
+    }
+    await registry.stop();
+    await refused;
+  });
+});
+
+describe('the local deadline', () => {
+  it('gives a session up although the server still has it, and uses it no more', async () => {
+    const { clock, server, registry } = single({ sessionTimeoutMilliseconds: 4_000 });
+    await registry.start();
+    await registry.create('mark', '', 'ephemeral');
+    const { id } = registry.session;
+    const states = recordStates(registry);
+    server.stop();
+    await clock.advance(4_000);
+    expect(states).toEqual(['suspended', 'lost']);
+    server.restart();
+    await settle();
+    expect(registry.session).toMatchObject({ state: 'connected', epoch: 2 });
+    expect((await registry.read('mark'))?.stat.ephemeralOwner).toBe(id);
+    await clock.advance(4_000);
+    expect(await registry.read('mark')).toBeNull();
+    expect(server.sessionIds).toEqual([registry.session.id]);
+  });
+
+  it('counts from the disconnection, by the clock that never jumps', async () => {
+    const { clock, server, registry } = single({ sessionTimeoutMilliseconds: 4_000 });
+    await registry.start();
+    server.stop();
+    await clock.advance(3_999);
+    clock.setWallTime('2031-01-01T00:00:00Z');
+    await settle();
+    expect(registry.session.state).toBe('suspended');
+    await clock.advance(1);
+    expect(registry.session.state).toBe('lost');
+  });
+
+  it('is called off by the reconnect', async () => {
+    const { clock, server, registry } = single({ sessionTimeoutMilliseconds: 4_000 });
+    await registry.start();
+    for (let turn = 0; turn < 3; turn++) {
+      server.stop();
+      await clock.advance(3_000);
+      server.restart();
+      await clock.advance(3_000);
+    }
+    expect(registry.session).toMatchObject({ state: 'connected', epoch: 1, connection: 4 });
+    await registry.stop();
+    expect(clock.pendingTimers).toBe(0);
+  });
+});
+
+describe('a lost answer', () => {
+  it('to an exclusive create that was applied: the node is recognised as ours', async () => {
+    const parts = await started();
+    const made = await lose(parts, 1, () => parts.registry.create('mark', 'me', 'ephemeral'));
+    expect(made).toEqual({ created: true, path: 'mark', czxid: parts.server.tree.stat('/n/mark')?.czxid });
+  });
+
+  it('to an exclusive create that was not applied: it is created once more', async () => {
+    const parts = await started();
+    expect(await lose(parts, 0, () => parts.registry.create('mark', 'me', 'ephemeral'))).toMatchObject({
+      created: true,
+    });
+  });
+
+  it('to an exclusive create of what we made before: it is not made twice', async () => {
+    const parts = await started();
+    await parts.registry.create('mark', 'first', 'ephemeral');
+    const second = await lose(parts, 1, () => parts.registry.create('mark', 'second', 'ephemeral'));
+    expect(second).toEqual({ created: false });
+  });
+
+  it('to an exclusive create that somebody else won', async () => {
+    const parts = await started();
+    const win = () => parts.rival.create('mark', 'rival', 'ephemeral');
+    expect(await lose(parts, 0, () => parts.registry.create('mark', 'me', 'ephemeral'), win)).toEqual({
+      created: false,
+    });
+  });
+
+  it.each([0, 1])(
+    'to a persistent create: unknown if the node is there, otherwise made (applied: %d)',
+    async (share) => {
+      const parts = await started();
+      const outcome = await lose(parts, share, () => parts.registry.create('mark', 'me', 'persistent'));
+      expect(outcome).toMatchObject(share === 1 ? { code: 'RESULT_UNKNOWN' } : { created: true });
+    },
+  );
+
+  it.each([0, 1])('to a sequential create: unknown (applied: %d)', async (share) => {
+    const parts = await started();
+    const outcome = await lose(parts, share, () => parts.registry.create('n-', '', 'ephemeral-sequential'));
+    expect(outcome).toMatchObject({ code: 'RESULT_UNKNOWN', path: 'n-' });
+    expect((await parts.registry.children(''))?.names).toHaveLength(share);
+  });
+
+  it.each([0, 1])(
+    'to a write: done if the version proves that it was not applied, otherwise unknown (applied: %d)',
+    async (share) => {
+      const parts = await started();
+      await parts.registry.put('job', 'old');
+      const outcome = await lose(parts, share, () => parts.registry.write('job', 'new', 0));
+      expect(outcome).toMatchObject(share === 1 ? { code: 'RESULT_UNKNOWN' } : { written: true, version: 1 });
+    },
+  );
+
+  it.each([0, 1])('to a removal of a node that was known: it is gone in the end (applied: %d)', async (share) => {
+    const parts = await started();
+    await parts.registry.create('mark', '', 'persistent');
+    expect(await lose(parts, share, () => parts.registry.remove('mark'))).toBe(true);
+    expect(await parts.registry.read('mark')).toBeNull();
+  });
+
+  it('to a removal, and another node is there now: unknown, and that node stays', async () => {
+    const parts = await started();
+    await parts.registry.create('mark', 'ours', 'persistent');
+    const makeAgain = () => parts.rival.create('mark', 'theirs', 'persistent');
+    const outcome = await lose(parts, 1, () => parts.registry.remove('mark'), makeAgain);
+    expect(outcome).toMatchObject({ code: 'RESULT_UNKNOWN' });
+    expect((await parts.rival.read('mark'))?.value).toBe('theirs');
+  });
+
+  it.each([0, 1])('to a recursive removal: it is done again (applied: %d)', async (share) => {
+    const parts = await started();
+    await parts.registry.ensure('job/a/b');
+    expect(await lose(parts, share, () => parts.registry.remove('job', { recursive: true }))).toBe(true);
+    expect(await parts.registry.read('job')).toBeNull();
+  });
+
+  it.each([0, 1])('to what can be repeated: it is repeated (applied: %d)', async (share) => {
+    const parts = await started();
+    await parts.registry.put('job', 'x');
+    expect(await lose(parts, share, () => parts.registry.put('job', 'y'))).toBeUndefined();
+    expect(await lose(parts, share, () => parts.registry.read('job'))).toMatchObject({ value: 'y' });
+    expect(await lose(parts, share, () => parts.registry.ensure('other'))).toBeUndefined();
+    expect(await lose(parts, share, () => parts.registry.children(''))).toMatchObject({ names: ['job', 'other'] });
+  });
+
+  it.each([0, 1])('to a commit: unknown (applied: %d)', async (share) => {
+    const parts = await started();
+    const create = { kind: 'create', path: 'a', value: '', mode: 'persistent' } as const;
+    const outcome = await lose(parts, share, () => parts.registry.commit([[create]]));
+    expect(outcome).toMatchObject({ code: 'RESULT_UNKNOWN' });
+    expect((await parts.registry.read('a')) !== null).toBe(share === 1);
+  });
+
+  it('in a session that then ended: the session is lost, and nothing is known', async () => {
+    const parts = await started();
+    const expire = async () => parts.server.expire(parts.registry.session.id);
+    const outcome = await lose(parts, 1, () => parts.registry.create('mark', 'me', 'ephemeral'), expire);
+    expect(outcome).toMatchObject({ code: 'SESSION_LOST' });
+    expect(await parts.registry.read('mark')).toBeNull();
+  });
+});
+
+describe('the cost of watching', () => {
+  it('is nothing while nothing changes', async () => {
+    const { clock, registry, calls } = await counted();
+    for (let item = 0; item < 5; item++) await registry.put(`job/${item}`, 'x');
+    await registry.watchTree(
+      'job',
+      [
+        { path: '', children: 'nodes' },
+        { path: 'absent', children: 'names' },
+      ],
+      () => 0,
+    );
+    calls.length = 0;
+    await clock.advance(3_600_000);
+    expect(calls).toEqual([]);
+  });
+
+  it('is one read for each place at first, and one more for a place that does not exist', async () => {
+    const { registry, calls } = await counted();
+    for (let item = 0; item < 5; item++) await registry.put(`job/${item}`, 'x');
+    calls.length = 0;
+    await registry.watchTree('job', [{ path: '', children: 'nodes' }, { path: 'absent' }], () => 0);
+    expect(calls.filter((call) => call.startsWith('get'))).toHaveLength(7);
+    expect(calls.filter((call) => !call.startsWith('get'))).toEqual(['children /n/job', 'exists /n/job/absent']);
+  });
+
+  it('is one read for the changed value of one child', async () => {
+    const { registry, rival, calls } = await counted();
+    for (let item = 0; item < 5; item++) await registry.put(`job/${item}`, 'x');
+    await registry.watchTree('job', [{ path: '', children: 'nodes' }], () => 0);
+    calls.length = 0;
+    await rival.put('job/3', 'y');
+    await settle();
+    expect(calls).toEqual(['get /n/job/3']);
+  });
+
+  it('is the list for a child that went, and the list and the child for one that came', async () => {
+    const { registry, rival, calls } = await counted();
+    for (let item = 0; item < 5; item++) await registry.put(`job/${item}`, 'x');
+    await registry.watchTree('job', [{ path: '', children: 'nodes' }], () => 0);
+    calls.length = 0;
+    await rival.remove('job/3');
+    await settle();
+    expect(calls).toEqual(['children /n/job']);
+    await rival.put('job/7', 'x');
+    await settle();
+    expect(calls).toEqual(['children /n/job', 'children /n/job', 'get /n/job/7']);
+  });
+
+  it('is not multiplied by selecting to and fro', async () => {
+    const { registry, rival, calls } = await counted();
+    await registry.put('job/1', 'x');
+    const watch = await registry.watchTree('job', [{ path: '1' }], () => 0);
+    for (let turn = 0; turn < 10; turn++) {
+      await watch.select([]);
+      await watch.select([{ path: '1' }]);
+    }
+    calls.length = 0;
+    await rival.put('job/1', 'y');
+    await settle();
+    expect(calls).toEqual(['get /n/job/1']);
+  });
+});
+
+function single(options: Partial<RegistryOptions> = {}) {
+  const clock = new ManualClock('2027-01-01T00:00:00Z');
+  const server = new MemoryServer({ clock });
+  return { clock, server, registry: server.registry({ namespace: 'n', ...options }) };
+}
+
+/** Two connected registries, on a network that can hold messages back. */
+async function started() {
+  const gate = heldNetwork();
+  const server = new MemoryServer({ clock: new ManualClock(), delivery: gate.delivery });
+  const [registry, rival] = [server.registry({ namespace: 'n' }), server.registry({ namespace: 'n' })];
+  await Promise.all([registry.start(), rival.start()]);
+  await registry.ensure('');
+  return { gate, server, registry, rival };
+}
+
+function heldNetwork() {
+  let held: (() => void)[] | null = null;
+  return {
+    delivery: (deliver: () => void): void => void (held === null ? queueMicrotask(deliver) : held.push(deliver)),
+    hold(): void {
+      held = [];
+    },
+    release(): void {
+      const messages = held ?? [];
+      held = null;
+      for (const deliver of messages) deliver();
+    },
+  };
+}
+
+/** Cuts the connection while the request of `send` is under way, and mends it. Resolves to its result or error. */
+async function lose(
+  { gate, server, registry }: Awaited<ReturnType<typeof started>>,
+  applied: number,
+  send: () => Promise<unknown>,
+  meanwhile: () => Promise<unknown> = settle,
+): Promise<unknown> {
+  const { id } = registry.session;
+  gate.hold();
+  const outcome = send().catch((error: unknown) => error);
+  await settle();
+  server.cut(id, applied);
+  gate.release();
+  await settle();
+  await meanwhile();
+  server.restore(id);
+  return outcome;
+}
+
+function recordStates(registry: Registry): SessionState[] {
+  const states: SessionState[] = [];
+  registry.onSession(({ state }) => states.push(state));
+  return states;
+}
+
+/** A registry whose reads are recorded, and another one on the same server. */
+async function counted() {
+  const clock = new ManualClock();
+  const server = new MemoryServer({ clock });
+  const calls: string[] = [];
+  const memory = server.driver();
+  const open: Driver['open'] = async (onEvent) => recording(await memory.open(onEvent), calls);
+  const registry = new SessionRegistry({ driver: { ...memory, open }, describe: 'memory', namespace: 'n', clock });
+  const rival = server.registry({ namespace: 'n' });
+  await Promise.all([registry.start(), rival.start()]);
+  return { clock, registry, rival, calls };
+}
+
+function recording(session: DriverSession, calls: string[]): DriverSession {
+  const note = (verb: string, path: string): void => void calls.push(`${verb} ${path}`);
+  return {
+    get id() {
+      return session.id;
+    },
+    get timeoutMs() {
+      return session.timeoutMs;
+    },
+    get(path, watcher) {
+      note('get', path);
+      return session.get(path, watcher);
+    },
+    exists(path, watcher) {
+      note('exists', path);
+      return session.exists(path, watcher);
+    },
+    children(path, watcher) {
+      note('children', path);
+      return session.children(path, watcher);
+    },
+    create: (path, value, mode) => session.create(path, value, mode),
+    set: (path, value, version) => session.set(path, value, version),
+    remove: (path, version) => session.remove(path, version),
+    sync: (path) => session.sync(path),
+    close: () => session.close(),
+  };
+}
+
+/** A driver whose sessions answer nothing and say these events before `open` has resolved. */
+function scripted(events: readonly ConnectionEvent[]): Driver {
+  const silent = (): Promise<never> => deferred<never>().promise;
+  const session: DriverSession = {
+    id: 7n,
+    timeoutMs: 4_000,
+    create: silent,
+    get: silent,
+    exists: silent,
+    children: silent,
+    set: silent,
+    remove: silent,
+    sync: silent,
+    close: () => Promise.resolve(),
+  };
+  return {
+    capabilities: { atomicCommit: false, aclAtCreation: true, recursiveWatch: false, tls: false },
+    open(onEvent) {
+      for (const event of events) onEvent(event);
+      return Promise.resolve(session);
+    },
+  };
+}
