@@ -69,4 +69,4 @@ export type {
   TraceEvent,
 } from './tracing/trace-event.js';
 export type { TraceSink } from './tracing/trace-sink.js';
-export { LoggingTraceSink, MemoryTraceSink } from './tracing/trace-sinks.js';
+export { loggingTraceSink, MemoryTraceSink } from './tracing/trace-sinks.js';

@@ -57,6 +57,9 @@ interface Fence {
   readonly connection: number;
 }
 
+/** What the reactions are decided by. */
+const ACTED_UPON = [layout.instances, layout.servers, layout.leader, layout.resharding, layout.plan] as const;
+
 /** Pause before something that failed for another reason than the session is tried again, milliseconds. */
 const RETRY_MS = 1000;
 
@@ -78,6 +81,8 @@ export class JobMember {
   #looking = false;
   #lookAgain = false;
   #campaigning = false;
+  /** An attempt changes what is watched; without a pause its failure would be its own reason to try again. */
+  #reshardingPaused = false;
   #retry: Timer | null = null;
   #forgetSession: () => void = () => undefined;
   readonly #left = new AbortController();
@@ -244,10 +249,18 @@ export class JobMember {
     if (this.#session !== session.id) await this.#register(session);
     const view = this.#view;
     const goal = this.hooks.goal();
-    if (view === null || goal === null) return;
+    if (view === null || goal === null || !this.#sees(ACTED_UPON)) return;
     await this.#followAssignment(view, goal.itemCount);
     const strategy = goal.strategy.type;
     for (const reaction of react(view, this.#self, { ...goal, strategy })) await this.#perform(reaction, view);
+  }
+
+  /**
+   * Whether nothing is known to have changed in these places since the view was taken. If something has, a newer view is
+   * on its way and wakes us; acting now could answer what we did ourselves a moment ago.
+   */
+  #sees(places: readonly string[]): boolean {
+    return places.every((path) => this.#watch?.isFresh(path));
   }
 
   /** A lost session is followed by a new one, whose arrival wakes us; anything else is tried again soon. */
@@ -257,7 +270,10 @@ export class JobMember {
     const level = registry.session.state === 'connected' ? 'warn' : 'debug';
     logger[level]('coordination was not finished and is tried again', { reason });
     this.#retry?.cancel();
-    this.#retry = clock.setTimer(RETRY_MS, () => this.wake());
+    this.#retry = clock.setTimer(RETRY_MS, () => {
+      this.#reshardingPaused = false;
+      this.wake();
+    });
   }
 
   // ---- assignment ----------------------------------------------------------------------------------------------------
@@ -354,7 +370,7 @@ export class JobMember {
 
   async #reshard(view: JobView): Promise<void> {
     const goal = this.hooks.goal();
-    if (goal === null) return;
+    if (goal === null || this.#reshardingPaused) return;
     const outcome = await reshard(this.services.registry, {
       jobName: this.jobName,
       itemCount: goal.itemCount,
@@ -363,7 +379,10 @@ export class JobMember {
       former: view.plan,
       now: this.services.clock.now(),
     });
-    if (!outcome.published) return this.#retryLater(outcome.reason);
+    if (!outcome.published) {
+      this.#reshardingPaused = true;
+      return this.#retryLater(outcome.reason);
+    }
     this.hooks.onEvent('resharded', { members: outcome.plan.members, items: goal.itemCount });
   }
 }

@@ -27,7 +27,7 @@ export type ReshardingOutcome =
  * a leader that dies in between leaves a flag up, and the next one starts over. Running items are not waited for: their
  * marks keep the new owner from starting them.
  *
- * Costs eight requests, one write per item whose owner changes, and one read per item unless
+ * Costs nine requests, one write per item whose owner changes, and one read per item unless
  * the last plan is provably what the nodes of the items still say.
  */
 export async function reshard(registry: Registry, request: ReshardingRequest): Promise<ReshardingOutcome> {
@@ -39,6 +39,7 @@ export async function reshard(registry: Registry, request: ReshardingRequest): P
   const [flags, items] = await Promise.all([
     registry.children(at(layout.resharding)),
     registry.children(at(layout.items)),
+    registry.ensure(at(layout.items)),
     registry.ensure(at(layout.plan)),
   ]);
   if (flags === null) return { published: false, reason: 'the flags were removed by somebody else' };

@@ -16,6 +16,7 @@ import { instanceIdentity } from '../job/identity.js';
 import { MemoryServer } from '../registry/memory-server.js';
 import { nativeDriver } from '../registry/native-driver.js';
 import type { Registry } from '../registry/registry.js';
+import { REGISTRY_DEFAULTS } from '../registry/registry-options.js';
 import { SessionRegistry } from '../registry/session-registry.js';
 import { AlarmClock } from '../schedule/alarm-clock.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
@@ -171,6 +172,7 @@ function isRegistry(registry: ZooKeeperOptions | Registry): registry is Registry
 
 function zooKeeperRegistry(options: ZooKeeperOptions, common: { clock: Clock; logger: Logger }): Registry {
   const { connectString } = options;
-  const driver = nativeDriver({ ...options, ...common });
+  const { sessionTimeoutMilliseconds = REGISTRY_DEFAULTS.sessionTimeoutMilliseconds } = options;
+  const driver = nativeDriver({ ...options, ...common, sessionTimeoutMilliseconds });
   return new SessionRegistry({ ...options, ...common, driver, describe: connectString });
 }

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import type { AssignmentPlan } from './assignment-plan.js';
+import type { JobView, Member } from './job-view.js';
+import { needsResharding, type Reaction, react, type Self } from './reactions.js';
+
+const self: Self = { instanceId: '10.0.0.1@-@1', serverIp: '10.0.0.1', session: 1n, draining: false };
+const goal = { itemCount: 2, strategy: 'AVG_ALLOCATION' };
+
+const member = (instanceId: string, session: bigint, draining = false): [string, Member] => [
+  instanceId,
+  { instanceId, serverIp: instanceId.split('@')[0] ?? '', labels: null, draining, session },
+];
+
+const plan: AssignmentPlan = {
+  changes: 2,
+  strategy: 'AVG_ALLOCATION',
+  members: ['10.0.0.2@-@2', '10.0.0.1@-@1'],
+  spans: [{ effectiveFrom: 0, owners: ['10.0.0.2@-@2', '10.0.0.1@-@1'] }],
+};
+
+/** Two enabled instances, this one leading, everything assigned. */
+const calm: JobView = {
+  config: { text: '', version: 0 },
+  members: new Map([member('10.0.0.1@-@1', 1n), member('10.0.0.2@-@2', 2n)]),
+  servers: new Map([
+    ['10.0.0.1', 'ENABLED'],
+    ['10.0.0.2', 'ENABLED'],
+  ]),
+  leader: { instanceId: '10.0.0.1@-@1', session: 1n },
+  resharding: { generation: 9n, necessary: false, processing: false },
+  plan,
+  planHolds: true,
+  disabledItems: new Set(),
+  triggered: false,
+};
+
+const seen = (change: Partial<JobView>, who: Self = self): Reaction[] => react({ ...calm, ...change }, who, goal);
+
+describe('what an instance does about what it sees', () => {
+  it('does nothing while all is well', () => expect(seen({})).toEqual([]));
+
+  it('seeks leadership when nobody leads', () => expect(seen({ leader: null })).toEqual(['campaign']));
+
+  it('does not seek leadership while it is leaving', () =>
+    expect(seen({ leader: null }, { ...self, draining: true })).toEqual([]));
+
+  it('does not seek leadership while its server is disabled', () =>
+    expect(seen({ leader: null, servers: new Map([['10.0.0.1', 'DISABLED']]) })).toEqual([]));
+
+  it('steps down when its server is disabled', () =>
+    expect(seen({ servers: new Map([['10.0.0.1', 'DISABLED']]) })).toEqual(['abdicate']));
+
+  it('does not take the node of its former session for its own leadership', () =>
+    expect(seen({ leader: { instanceId: self.instanceId, session: 7n }, plan: null })).toEqual([]));
+
+  it('reshards as the leader when somebody asked for it', () =>
+    expect(seen({ resharding: { generation: 10n, necessary: true, processing: false }, planHolds: false })).toEqual([
+      'reshard',
+    ]));
+
+  it('leaves resharding to the leader', () =>
+    expect(seen({ leader: { instanceId: '10.0.0.2@-@2', session: 2n }, plan: null, planHolds: false })).toEqual([]));
+
+  it.each<[string, Partial<JobView>]>([
+    ['an instance has come', { members: new Map([...calm.members, member('10.0.0.2@-@3', 3n)]) }],
+    ['an instance has gone', { members: new Map([member('10.0.0.1@-@1', 1n)]) }],
+    ['an instance is leaving', { members: new Map([...calm.members, member('10.0.0.2@-@2', 2n, true)]) }],
+    ['a server was disabled', { servers: new Map([['10.0.0.1', 'ENABLED']]) }],
+    ['another strategy was used', { plan: { ...plan, strategy: 'ODEVITY' } }],
+    ['the number of items changed', { plan: { ...plan, spans: [{ effectiveFrom: 0, owners: ['10.0.0.1@-@1'] }] } }],
+    ['a Java leader made the assignment', { planHolds: false }],
+  ])('reshards as the leader when %s', (_, change) => expect(seen(change)).toEqual(['reshard']));
+
+  it('cannot assign anything while no instance may have it', () =>
+    expect(needsResharding({ ...calm, servers: new Map(), plan: null, planHolds: false }, goal)).toBe(false));
+
+  it('runs when asked to', () => expect(seen({ triggered: true })).toEqual(['trigger']));
+
+  it('stops, and does nothing else, when an operator removed its node', () =>
+    expect(seen({ members: new Map([member('10.0.0.2@-@2', 2n)]), triggered: true })).toEqual(['shut-down']));
+
+  it('does not take its own leaving for an order to stop', () =>
+    expect(seen({ members: new Map([member('10.0.0.2@-@2', 2n)]) }, { ...self, draining: true })).toEqual(['reshard']));
+});
