@@ -20,7 +20,14 @@ export default defineConfig({
   test: {
     reporters: ['default', source('test/summary-reporter.ts')],
     projects: [
-      { ...shared, test: { name: 'unit', include: ['packages/*/src/**/*.spec.ts', 'test/*.spec.ts'], testTimeout: 20_000 } },
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.spec.ts', 'test/*.spec.ts', 'test/kernel/**/*.spec.ts'],
+          testTimeout: 20_000,
+        },
+      },
       {
         ...shared,
         test: {

@@ -12,7 +12,7 @@ const plan = (spans: AssignmentPlan['spans']): AssignmentPlan => ({
 describe('the plan of an assignment', () => {
   it('reads back what it wrote', () => {
     const owner = fc.option(fc.constantFrom('10.0.0.1@-@1', '10.0.0.2@-@2', 'gone'));
-    const span = fc.record({ effectiveFrom: fc.nat(), owners: fc.array(owner) });
+    const span = fc.record({ after: fc.nat(), owners: fc.array(owner) });
     const spans = fc.tuple(span, fc.array(span)).map(([first, more]) => [first, ...more] as const);
     const plans = fc.record({ changes: fc.nat(), strategy: fc.string(), members: fc.uniqueArray(fc.string()), spans });
     fc.assert(
@@ -34,7 +34,7 @@ describe('the plan of an assignment', () => {
 
   it('names an instance once, however many items it owns', () => {
     const text = encodePlan(
-      plan([{ effectiveFrom: 1, owners: Array.from({ length: 1000 }, () => '10.0.0.1@-@4711-12ab34cd') }]),
+      plan([{ after: 1, owners: Array.from({ length: 1000 }, () => '10.0.0.1@-@4711-12ab34cd') }]),
     );
     expect(text.length).toBeLessThan(2_200);
   });
@@ -43,22 +43,22 @@ describe('the plan of an assignment', () => {
     const assignment = {
       dated: true,
       spans: [
-        { effectiveFrom: 100, owners: ['b'] },
-        { effectiveFrom: 50, owners: ['a'] },
+        { after: 100, owners: ['b'] },
+        { after: 50, owners: ['a'] },
       ],
     };
-    expect(itemsOf(assignment, 'a', 99)).toEqual([0]);
-    expect(itemsOf(assignment, 'b', 100)).toEqual([0]);
-    expect(itemsOf(assignment, 'a', 49)).toEqual([]);
+    expect(itemsOf(assignment, 'a', 100)).toEqual([0]);
+    expect(itemsOf(assignment, 'b', 101)).toEqual([0]);
+    expect(itemsOf(assignment, 'a', 50)).toEqual([]);
     expect(itemsOf(assignment, 'b')).toEqual([0]);
   });
 
   it('keeps the spans that fires on their way may still fall into, and no more', () => {
-    const span = (effectiveFrom: number) => ({ effectiveFrom, owners: ['a'] });
+    const span = (after: number) => ({ after, owners: ['a'] });
     const recent = followingSpans(span(1000), plan([span(900), span(800), span(700), span(600)]));
-    expect(recent.map((each) => each.effectiveFrom)).toEqual([1000, 900, 800, 700]);
+    expect(recent.map((each) => each.after)).toEqual([1000, 900, 800, 700]);
     const old = followingSpans(span(200_000), plan([span(100_000), span(50_000)]));
-    expect(old.map((each) => each.effectiveFrom)).toEqual([200_000, 100_000]);
+    expect(old.map((each) => each.after)).toEqual([200_000, 100_000]);
     expect(followingSpans(span(5), null)).toEqual([span(5)]);
   });
 });

@@ -1,7 +1,7 @@
-/** The owners of all items from one fire on, until the next span begins. */
+/** The owners of all items for the fires after one moment, until the next span begins. */
 export interface OwnerSpan {
-  /** First planned time that belongs to the span, epoch milliseconds by the registry's clock. */
-  readonly effectiveFrom: number;
+  /** Fires planned later than this belong to the span. Epoch milliseconds by the registry's clock. */
+  readonly after: number;
   /** Owner of each item, `null` for an item nobody owns. */
   readonly owners: readonly (string | null)[];
 }
@@ -14,7 +14,7 @@ export interface OwnerSpan {
  * **Which fires.** Fires are planned instants, the same on every instance, so they can be divided exactly: a fire belongs
  * to the owners of the span that its planned time falls into, whenever anybody gets to hear of it. A span begins at the
  * registry's time at which its resharding was raised: an owner that had not heard of it yet acted on fires that were
- * planned earlier. This is exact as far as the instances' clocks agree with the registry's. The spans before the present
+ * planned for that moment or earlier. This is exact as far as the instances' clocks agree with the registry's. The spans before the present
  * one are kept for fires that are still on their way through several reshardings.
  *
  * **Whether it is the present one.** `changes` is the child version that `leader/sharding` has once both flags are gone.
@@ -41,15 +41,15 @@ export function followingSpans(
 ): readonly [OwnerSpan, ...OwnerSpan[]] {
   const spans = former?.spans ?? [];
   const kept = spans.filter((_, index) => {
-    const end = spans[index - 1]?.effectiveFrom ?? present.effectiveFrom;
-    return index < FORMER_SPANS && end > present.effectiveFrom - FORMER_SPAN_AGE_MS;
+    const end = spans[index - 1]?.after ?? present.after;
+    return index < FORMER_SPANS && end > present.after - FORMER_SPAN_AGE_MS;
   });
   return [present, ...kept];
 }
 
 /**
  * Who owns which item, as far as this instance knows. `spans` is empty before the first resharding. After a resharding
- * by a Java leader nobody says since when its only span holds: `effectiveFrom` is then `-Infinity` and `dated` false.
+ * by a Java leader nobody says since when its only span holds: `after` is then `-Infinity` and `dated` false.
  */
 export interface Assignment {
   readonly spans: readonly OwnerSpan[];
@@ -61,7 +61,7 @@ export const NO_ASSIGNMENT: Assignment = { spans: [], dated: true };
 
 /** The items that `instanceId` owns at a planned time, by default now and later; ascending. */
 export function itemsOf(assignment: Assignment, instanceId: string, at = Number.POSITIVE_INFINITY): number[] {
-  const span = assignment.spans.find(({ effectiveFrom }) => effectiveFrom <= at);
+  const span = assignment.spans.find(({ after }) => after < at);
   return span?.owners.flatMap((owner, item) => (owner === instanceId ? [item] : [])) ?? [];
 }
 
@@ -72,19 +72,19 @@ export function encodePlan({ changes, strategy, members, spans }: AssignmentPlan
   const index = new Map(names.map((name, position) => [name, position]));
   const indices = (span: OwnerSpan): number[] =>
     span.owners.map((owner) => (owner === null ? -1 : (index.get(owner) ?? -1)));
-  const written = spans.map((span) => ({ from: span.effectiveFrom, owners: indices(span) }));
+  const written = spans.map((span) => ({ after: span.after, owners: indices(span) }));
   return JSON.stringify({ v: 1, changes, strategy, members: members.length, names, spans: written });
 }
 
 /** Reads what {@link encodePlan} wrote; `null` for anything else. */
 export function decodePlan(text: string): AssignmentPlan | null {
   const raw = parseRecord(text);
-  if (raw?.['v'] !== 1) return null;
+  if (raw?.v !== 1) return null;
   const { changes, strategy, members, names, spans } = raw;
   if (!isCount(changes) || typeof strategy !== 'string' || !isCount(members)) return null;
   if (!isListOf(names, isText) || !isListOf(spans, isSpan)) return null;
-  const [present, ...former] = spans.map(({ from, owners }) => ({
-    effectiveFrom: from,
+  const [present, ...former] = spans.map(({ after, owners }) => ({
+    after,
     owners: owners.map((position) => names[position] ?? null),
   }));
   if (present === undefined) return null;
@@ -105,8 +105,8 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 const isIndex = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= -1;
 const isText = (value: unknown): value is string => typeof value === 'string';
-const isSpan = (value: unknown): value is { from: number; owners: number[] } =>
-  isRecord(value) && isCount(value['from']) && isListOf(value['owners'], isIndex);
+const isSpan = (value: unknown): value is { after: number; owners: number[] } =>
+  isRecord(value) && isCount(value.after) && isListOf(value.owners, isIndex);
 
 function isListOf<T>(value: unknown, is: (entry: unknown) => entry is T): value is T[] {
   return Array.isArray(value) && value.every(is);

@@ -205,14 +205,17 @@ export class JobMember {
   #onSession(session: Session): void {
     switch (session.state) {
       case 'suspended':
-        return this.hooks.onEvent('suspended', {});
+        this.hooks.onEvent('suspended', {});
+        break;
       case 'lost':
       case 'closed':
         this.hooks.onEvent('session-lost', { session: hexadecimal(this.#session) });
-        return this.#sessionAbort.abort(new SessionLostError());
+        this.#sessionAbort.abort(new SessionLostError());
+        break;
       case 'connected':
         this.hooks.onEvent('reconnected', { session: hexadecimal(session.id) });
-        return this.wake();
+        this.wake();
+        break;
     }
   }
 
@@ -305,7 +308,7 @@ export class JobMember {
     if (names.length === 0) return NO_ASSIGNMENT;
     const owners = await readOwners(registry, this.jobName, names.map(Number).filter(Number.isSafeInteger));
     const list = Array.from({ length: itemCount }, (_, item) => owners.get(item) ?? null);
-    return { spans: [{ effectiveFrom: Number.NEGATIVE_INFINITY, owners: list }], dated: false };
+    return { spans: [{ after: Number.NEGATIVE_INFINITY, owners: list }], dated: false };
   }
 
   /** The operators' switches of items are looked at before the items are run. */
@@ -331,16 +334,20 @@ export class JobMember {
   async #perform(reaction: Reaction, view: JobView): Promise<void> {
     switch (reaction) {
       case 'shut-down':
-        return this.#confirmShutDown();
+        await this.#confirmShutDown();
+        break;
       case 'campaign':
-        return this.#campaign();
+        this.#campaign();
+        break;
       case 'abdicate':
         if (await resign(this.services.registry, this.jobName)) this.hooks.onEvent('abdicated', {});
-        return;
+        break;
       case 'reshard':
-        return this.#reshard(view);
+        await this.#reshard(view);
+        break;
       case 'trigger':
-        return this.hooks.onTrigger();
+        this.hooks.onTrigger();
+        break;
     }
   }
 
@@ -381,7 +388,8 @@ export class JobMember {
     });
     if (!outcome.published) {
       this.#reshardingPaused = true;
-      return this.#retryLater(outcome.reason);
+      this.#retryLater(outcome.reason);
+      return;
     }
     this.hooks.onEvent('resharded', { members: outcome.plan.members, items: goal.itemCount });
   }

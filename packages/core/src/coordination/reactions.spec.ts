@@ -15,7 +15,7 @@ const plan: AssignmentPlan = {
   changes: 2,
   strategy: 'AVG_ALLOCATION',
   members: ['10.0.0.2@-@2', '10.0.0.1@-@1'],
-  spans: [{ effectiveFrom: 0, owners: ['10.0.0.2@-@2', '10.0.0.1@-@1'] }],
+  spans: [{ after: 0, owners: ['10.0.0.2@-@2', '10.0.0.1@-@1'] }],
 };
 
 /** Two enabled instances, this one leading, everything assigned. */
@@ -67,7 +67,7 @@ describe('what an instance does about what it sees', () => {
     ['an instance is leaving', { members: new Map([...calm.members, member('10.0.0.2@-@2', 2n, true)]) }],
     ['a server was disabled', { servers: new Map([['10.0.0.1', 'ENABLED']]) }],
     ['another strategy was used', { plan: { ...plan, strategy: 'ODEVITY' } }],
-    ['the number of items changed', { plan: { ...plan, spans: [{ effectiveFrom: 0, owners: ['10.0.0.1@-@1'] }] } }],
+    ['the number of items changed', { plan: { ...plan, spans: [{ after: 0, owners: ['10.0.0.1@-@1'] }] } }],
     ['a Java leader made the assignment', { planHolds: false }],
   ])('reshards as the leader when %s', (_, change) => expect(seen(change)).toEqual(['reshard']));
 

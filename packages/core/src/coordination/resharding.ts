@@ -33,7 +33,7 @@ export type ReshardingOutcome =
 export async function reshard(registry: Registry, request: ReshardingRequest): Promise<ReshardingOutcome> {
   const { jobName } = request;
   const at = (path: string): string => jobPath(jobName, path);
-  const effectiveFrom = await raise(registry, jobName);
+  const raisedAt = await raise(registry, jobName);
   const processing = await takeProcessing(registry, at(layout.processing));
   if (processing === 'taken') return { published: false, reason: 'another leader is assigning the items' };
   const [flags, items] = await Promise.all([
@@ -53,7 +53,7 @@ export async function reshard(registry: Registry, request: ReshardingRequest): P
     changes: flags.stat.cversion + 2,
     strategy: request.strategy.type,
     members: request.members.map((member) => member.instanceId),
-    spans: followingSpans({ effectiveFrom, owners }, request.former),
+    spans: followingSpans({ after: raisedAt, owners }, request.former),
   };
   const result = await registry.commit([
     ownerChanges(jobName, known, current, owners),

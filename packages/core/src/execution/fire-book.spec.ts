@@ -2,14 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { Assignment } from '../coordination/assignment-plan.js';
 import { FireBook } from './fire-book.js';
 
-/** Spans as `[from, owners]`, newest first; owners as one letter per item. */
+/** Spans as `[after, owners]`, newest first; owners as one letter per item. */
 function assignment(...spans: readonly [number, string][]): Assignment {
-  return { dated: true, spans: spans.map(([effectiveFrom, owners]) => ({ effectiveFrom, owners: [...owners] })) };
+  return { dated: true, spans: spans.map(([after, owners]) => ({ after, owners: [...owners] })) };
 }
 
 const undated = (owners: string): Assignment => ({
   dated: false,
-  spans: [{ effectiveFrom: Number.NEGATIVE_INFINITY, owners: [...owners] }],
+  spans: [{ after: Number.NEGATIVE_INFINITY, owners: [...owners] }],
 });
 
 describe('which items an instance runs for which fire', () => {
@@ -29,14 +29,14 @@ describe('which items an instance runs for which fire', () => {
     const book = new FireBook('a');
     book.settled(assignment([0, 'aa']));
     book.park(100);
-    expect(book.settled(assignment([101, 'bb'], [0, 'aa']))).toEqual([{ scheduledAt: 100, items: [0, 1] }]);
+    expect(book.settled(assignment([100, 'bb'], [0, 'aa']))).toEqual([{ scheduledAt: 100, items: [0, 1] }]);
   });
 
   it('runs a fire that came during a resharding for the items it has now when the fire was planned after it', () => {
     const book = new FireBook('b');
     book.settled(assignment([0, 'aa']));
     book.park(100);
-    expect(book.settled(assignment([100, 'ab'], [0, 'aa']))).toEqual([{ scheduledAt: 100, items: [1] }]);
+    expect(book.settled(assignment([99, 'ab'], [0, 'aa']))).toEqual([{ scheduledAt: 100, items: [1] }]);
   });
 
   it('runs gained items for a fire that it ran before it heard of the resharding', () => {
@@ -78,6 +78,19 @@ describe('which items an instance runs for which fire', () => {
     expect(book.settled(undated('bb'))).toEqual([{ scheduledAt: 200, items: [0, 1] }]);
   });
 
+  it('looks again at items that could not be marked in time, with the next assignment', () => {
+    const book = new FireBook('a');
+    book.settled(assignment([0, 'aa']));
+    book.due(100);
+    expect(book.giveBack(100, [0, 1])).toBe(true);
+    expect(book.settled(assignment([99, 'ab'], [0, 'aa']))).toEqual([{ scheduledAt: 100, items: [0] }]);
+    expect(book.settled()).toEqual([]);
+  });
+
+  it('does not remember a run that was asked for', () => {
+    expect(new FireBook('a').giveBack(100, [0])).toBe(false);
+  });
+
   it('divides every fire among the instances exactly once, whenever each hears of the plan', () => {
     const before = assignment([0, 'abc']);
     const after = assignment([150, 'bca'], [0, 'abc']);
@@ -88,7 +101,7 @@ describe('which items an instance runs for which fire', () => {
           book.settled(before);
           const heard = (heardBeforeFire >> position) % 2 === 1;
           // An instance acts without having heard only on fires planned before the resharding was raised.
-          if (!heard && fire < 150) return [...book.due(fire), ...book.settled(after)];
+          if (!heard && fire <= 150) return [...book.due(fire), ...book.settled(after)];
           book.park(fire);
           return book.settled(after);
         });

@@ -56,11 +56,23 @@ export class FireBook {
    * assignment had given to this instance by then. Of several fires an item is run for the last; the earlier ones are
    * recorded as skipped.
    */
-  settled(assignment: Assignment): DueItems[] {
+  settled(assignment: Assignment = this.#assignment): DueItems[] {
     this.#assignment = assignment;
     const due = this.#fires.flatMap((fire) => this.#take(fire));
     for (const fire of this.#fires) fire.waiting = false;
     return lastPerItem(due);
+  }
+
+  /**
+   * Items that were due for a fire but could not be marked, because a resharding came in between: they are looked at
+   * again with the next assignment. Returns whether the fire is one that is remembered.
+   */
+  giveBack(scheduledAt: number, items: readonly number[]): boolean {
+    const fire = this.#fires.find(({ at }) => at === scheduledAt);
+    if (fire === undefined) return false;
+    for (const item of items) fire.done.delete(item);
+    fire.waiting = true;
+    return true;
   }
 
   #note(at: number): Fire {

@@ -38,6 +38,8 @@ export interface Ownership {
   claim(item: number): Promise<Claim | { readonly claimed: true; readonly fencingToken: undefined }>;
   /** Takes the mark away, if there is one and its session still lives. */
   release(item: number): Promise<void>;
+  /** Takes back items whose marks came too late for the assignment they were due by: somebody decides anew. */
+  giveBack(scheduledAt: number, items: readonly number[]): void;
   /** Whether the item is still assigned here. */
   mayContinue(item: number): boolean;
   /** Aborts when the session of the marks is lost. */
@@ -154,7 +156,10 @@ export class JobRuns {
       this.#free(item);
       return [];
     });
-    for (const [reason, skipped] of refused) this.#skip(request, job, skipped, reason);
+    for (const [reason, skipped] of refused) {
+      if (reason === 'resharded') ownership.giveBack(request.scheduledAt, skipped);
+      else this.#skip(request, job, skipped, reason);
+    }
     return started;
   }
 

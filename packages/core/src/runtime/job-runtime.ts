@@ -299,6 +299,10 @@ export class JobRuntime implements Lifecycle {
         if (definition.monitorExecution) return this.#marks.claim(item, isCurrent);
         return isCurrent() ? { claimed: true, fencingToken: undefined } : { claimed: false, reason: 'resharded' };
       },
+      giveBack: (scheduledAt, items) => {
+        if (!this.#fires.giveBack(scheduledAt, items)) this.#skip(scheduledAt, items, 'resharded');
+        if (this.#member.isCurrent()) this.#dispatch(this.#fires.settled(), 'NORMAL_TRIGGER');
+      },
       release: async (item) => {
         if (definition.monitorExecution) await this.#marks.release(item);
       },

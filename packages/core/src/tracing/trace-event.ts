@@ -10,8 +10,10 @@ export type SkipReason =
   | 'overlap'
   /** Another instance holds the item's `running` mark. */
   | 'running-elsewhere'
-  /** The assignment changed while the mark was being made; whoever owns the item now decides. */
+  /** The assignment changed while the mark of a triggered run was being made. */
   | 'resharded'
+  /** Several fires fell into one resharding; only the last of them was run. */
+  | 'resharding'
   /** The registry was not reachable, or the session was lost. */
   | 'no-session'
   /** An operator disabled the item or the server. */

@@ -1,0 +1,121 @@
+import { deferred, settle } from '@elasticjob/core/testing';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Cluster, type ClusterOptions, coordination, JOB, SECOND } from './cluster.js';
+
+let cluster = new Cluster();
+const begin = (options?: ClusterOptions): Cluster => {
+  cluster = new Cluster(options);
+  return cluster;
+};
+afterEach(() => cluster.end());
+
+describe('an instance that leaves', () => {
+  it('gives its items away first, so that no fire is lost', async () => {
+    begin();
+    for (const name of ['a', 'b', 'c']) await cluster.start(name);
+    const before = await cluster.nextFire();
+    await cluster.stop('a');
+    const after = await cluster.nextFire();
+    expect(cluster.itemsAt(before)).toEqual([0, 1, 2]);
+    expect(cluster.itemsAt(after)).toEqual([0, 1, 2]);
+    expect(cluster.ranAt(after).filter((run) => run.startsWith('a:'))).toEqual([]);
+  });
+
+  it('leaves no trace of itself but its server', async () => {
+    begin();
+    await cluster.start('a');
+    const b = await cluster.start('b');
+    const { instanceId } = cluster.node('a');
+    await cluster.stop('a');
+    expect(await b.registry.read(`${JOB}/instances/${instanceId}`)).toBeNull();
+    expect((await b.registry.read(`${JOB}/leader/election/instance`))?.value).toBe(b.instanceId);
+    expect(await b.registry.read(`${JOB}/servers/10.0.0.1`)).toMatchObject({ value: 'ENABLED' });
+  });
+
+  it('waits for what runs before it leaves', async () => {
+    const release = deferred();
+    begin({ work: () => release.promise, job: { shardingTotalCount: 1 } });
+    const a = await cluster.start('a');
+    await cluster.nextFire();
+    const stopped = a.engine.stop();
+    await cluster.clock.advance(5 * SECOND);
+    expect(coordination(a)).not.toContain('left');
+    release.resolve();
+    await cluster.clock.advance(1);
+    await stopped;
+    expect(a.traces.of('item-finished')).toMatchObject([{ success: true }]);
+    expect(coordination(a)).toContain('left');
+    cluster.nodes.delete('a');
+  });
+
+  it('aborts what still runs after the drain timeout', async () => {
+    begin({
+      job: { shardingTotalCount: 1 },
+      engine: { drainTimeoutMs: 3000 },
+      work: ({ signal }) => {
+        const ended = deferred();
+        signal.addEventListener('abort', () => ended.reject(signal.reason));
+        return ended.promise;
+      },
+    });
+    const a = await cluster.start('a');
+    await cluster.nextFire();
+    await cluster.stop('a');
+    expect(a.traces.of('item-finished')).toMatchObject([
+      { success: false, failureCause: expect.stringContaining('drain timeout of 3000 ms') },
+    ]);
+  });
+
+  it('leaves behind a handler that ignores its signal, and still leaves', async () => {
+    begin({
+      job: { shardingTotalCount: 1 },
+      engine: { drainTimeoutMs: 1000, abortGraceMs: 500 },
+      work: () => deferred().promise,
+    });
+    const a = await cluster.start('a');
+    const b = await cluster.start('b');
+    await cluster.nextFire();
+    const owner = cluster.calls[0]?.instance ?? 'none';
+    await cluster.stop(owner);
+    const left = owner === 'a' ? a : b;
+    const other = owner === 'a' ? b : a;
+    expect(coordination(left)).toContain('left');
+    expect(await other.registry.read(`${JOB}/sharding/0/running`)).toBeNull();
+    await cluster.nextFire();
+    expect(cluster.calls.at(-1)?.instance).not.toBe(owner);
+  });
+
+  it('stops a job whose node an operator removed, and only that job', async () => {
+    begin();
+    const a = await cluster.start('a');
+    await cluster.start('b');
+    await cluster.node('b').registry.remove(`${JOB}/instances/${a.instanceId}`);
+    await cluster.clock.advance(5 * SECOND);
+    expect(a.engine.job(JOB).status().state).toBe('stopped');
+    const fire = await cluster.nextFire();
+    expect(cluster.ranAt(fire)).toEqual(['b:0', 'b:1', 'b:2']);
+  });
+
+  it('can be removed and added again at run time', async () => {
+    begin();
+    const a = await cluster.start('a');
+    await a.engine.remove(JOB);
+    const without = await cluster.nextFire();
+    await a.engine.add(cluster.definition(), { execute: () => undefined });
+    await settle();
+    expect(cluster.itemsAt(without)).toEqual([]);
+    expect(a.engine.job(JOB).status()).toMatchObject({ state: 'active', items: [0, 1, 2] });
+  });
+
+  it('does not stop because the registry was away for a long time', async () => {
+    begin();
+    const a = await cluster.start('a');
+    const { id } = a.registry.session;
+    cluster.server.cut(id);
+    await cluster.clock.advance(60 * SECOND);
+    cluster.server.restore(id);
+    await cluster.clock.advance(30 * SECOND);
+    const fire = await cluster.nextFire();
+    expect(cluster.itemsAt(fire)).toEqual([0, 1, 2]);
+  });
+});
