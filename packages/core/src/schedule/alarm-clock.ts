@@ -43,6 +43,8 @@ interface PendingAlarm extends HeapEntry {
  */
 export class AlarmClock implements Lifecycle {
   readonly #pending = new AlarmHeap<PendingAlarm>();
+  /** Taken out of the heap in this wake and about to ring, in order. */
+  readonly #due = new Set<PendingAlarm>();
   #order = 0;
   #running = false;
   #ringing = false;
@@ -73,12 +75,17 @@ export class AlarmClock implements Lifecycle {
     const alarm: PendingAlarm = { at, order: this.#order++, index: -1, callback };
     this.#pending.push(alarm);
     if (this.#pending.peek() === alarm) this.#arm();
-    return { at, cancel: () => this.#pending.remove(alarm) };
+    return { at, cancel: () => this.#cancel(alarm) };
   }
 
   /** How many alarms have yet to ring. */
   get size(): number {
-    return this.#pending.size;
+    return this.#pending.size + this.#due.size;
+  }
+
+  #cancel(alarm: PendingAlarm): void {
+    this.#pending.remove(alarm);
+    this.#due.delete(alarm);
   }
 
   #arm(): void {
@@ -100,15 +107,23 @@ export class AlarmClock implements Lifecycle {
     this.#arm();
   }
 
-  /** An alarm that a callback sets waits for the next wake, so that one set to the past cannot hold up the process. */
+  /**
+   * What is due is set apart before anything rings, so that an alarm which a callback sets to the past waits for the
+   * next wake: it can hold up neither the others nor the process.
+   */
   #ringDue(): void {
-    const firstLater = this.#order;
-    for (let alarm = this.#pending.peek(); alarm !== undefined && this.#running; alarm = this.#pending.peek()) {
-      const now = this.clock.now();
-      if (alarm.at > now || alarm.order >= firstLater) return;
+    const now = this.clock.now();
+    for (let alarm = this.#pending.peek(); alarm !== undefined && alarm.at <= now; alarm = this.#pending.peek()) {
       this.#pending.remove(alarm);
-      this.#ring(alarm, now);
+      this.#due.add(alarm);
     }
+    for (const alarm of this.#due) {
+      if (!this.#running) break;
+      this.#due.delete(alarm);
+      this.#ring(alarm, Math.max(alarm.at, this.clock.now()));
+    }
+    for (const alarm of this.#due) this.#pending.push(alarm);
+    this.#due.clear();
   }
 
   #ring({ at, callback }: PendingAlarm, now: number): void {

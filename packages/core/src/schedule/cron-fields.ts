@@ -36,7 +36,7 @@ export const FIELD_SPECS = {
   month: { label: 'month', min: 1, max: 12, names: MONTH_NAMES, firstNamed: 1, maxStep: 12 },
   dayOfWeek: {
     quartz: { label: 'day of week', min: 1, max: 7, names: DAY_NAMES, firstNamed: 1, maxStep: 7 },
-    nest: { label: 'day of week', min: 0, max: 7, names: DAY_NAMES, firstNamed: 0, maxStep: Number.POSITIVE_INFINITY },
+    nest: { label: 'day of week', min: 0, max: 7, names: DAY_NAMES, firstNamed: 0, maxStep: 7 },
   },
   year: numeric('year', FIRST_YEAR, LAST_YEAR, Number.POSITIVE_INFINITY),
 } as const;
@@ -74,9 +74,9 @@ export function atOrAfter(set: FieldSet, value: number): number {
   return set.following[value] ?? -1;
 }
 
-/** The greatest value of the set that is `value` or less (`value` at most the field's maximum); -1 = none. */
+/** The greatest value of the set that is `value` or less; -1 = none. */
 export function atOrBefore(set: FieldSet, value: number): number {
-  return set.preceding[value] ?? -1;
+  return set.preceding[Math.min(value, set.preceding.length - 1)] ?? -1;
 }
 
 /** A parsed expression: which local times it means, whatever the time zone. */

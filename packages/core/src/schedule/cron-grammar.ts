@@ -102,7 +102,7 @@ function readItem(reader: FieldReader, spec: FieldSpec, dialect: CronDialect): I
   const high = reader.take('-') ? readValue(reader, spec) : null;
   checkRange(reader, spec, dialect, { low, high, start });
   if (dialect === 'quartz' && low.named && reader.next('/')) {
-    throw reader.unexpected('no step after a name, which Quartz would ignore (write numbers, such as 2-6/2)');
+    throw reader.unexpected('no step, as Quartz ignores one after a name (write numbers, such as 2-6/2)');
   }
   const step = readStep(reader, dialect, high === null ? spec.maxStep : Number.POSITIVE_INFINITY);
   return { star: false, low: low.value, high: high?.value ?? null, step };
@@ -140,12 +140,15 @@ function checkRange(
   if (high.value < low.value && !mayWrap) throw reader.unexpected('a range that does not go down', start);
 }
 
-/** A step of zero is common in Quartz expressions (`0 0/0 * * * ?`), where it means no step; cron forbids it. */
-function readStep(reader: FieldReader, dialect: CronDialect, max: number): number | null {
+/**
+ * A step of zero is common in Quartz expressions (`0 0/0 * * * ?`), where it means no step. The `cron` package refuses
+ * zero, and lets a step be as wide as it likes.
+ */
+function readStep(reader: FieldReader, dialect: CronDialect, quartzMax: number): number | null {
   if (!reader.take('/')) return null;
   const start = reader.index;
   const step = reader.takeNumber();
-  const min = dialect === 'quartz' ? 0 : 1;
+  const [min, max] = dialect === 'quartz' ? [0, quartzMax] : [1, Number.POSITIVE_INFINITY];
   if (step !== null && step >= min && step <= max) return step;
   const upTo = Number.isFinite(max) ? `from ${min} to ${max}` : `of at least ${min}`;
   throw reader.unexpected(`a step ${upTo}`, start);

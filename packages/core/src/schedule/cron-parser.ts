@@ -68,10 +68,13 @@ function onlyOne(dates: DayRule | null, weekdays: DayRule | null, place: TextPos
 function parseNest(source: string): CronFields {
   const text = PRESETS[source.trim().toLowerCase()] ?? source;
   const words = splitWords(text);
-  if (words.length < 5) throw tooFew(text, `five or six fields, or one of ${Object.keys(PRESETS).join(' ')}`);
+  if (text.trimStart().startsWith('@')) throw unknownPreset(text, words[0]);
+  if (words.length < 5) throw tooFew(text, 'five or six fields');
   if (words.length > 6)
     throw tooMany(text, words[6], 'at most six fields (with "?" it would be Quartz, and have a year)');
   const [seconds] = words.length === 6 ? words.splice(0, 1) : [];
+  refuseMarks(text, words[2], /[LW#]/i);
+  refuseMarks(text, words[4], /#|L$/i);
   const readerAt = (index: number, spec: FieldSpec) => readerOf(text, words[index], spec);
   const read = (index: number, spec: FieldSpec) => readPlain(readerAt(index, spec), spec, 'nest');
   const second =
@@ -84,6 +87,13 @@ function parseNest(source: string): CronFields {
   const weekdays = readValues(readerAt(4, FIELD_SPECS.dayOfWeek.nest), FIELD_SPECS.dayOfWeek.nest, 'nest');
   const wildcard = isWildcard([seconds, words[0], words[1]], [second, minute, hour]);
   return { second, minute, hour, days: nestDays(dates, weekdays), month, year: everyValue(FIELD_SPECS.year), wildcard };
+}
+
+/** Says how to get what the author of `0 0 12 L * *` had in mind. */
+function refuseMarks(text: string, field: Word | undefined, marks: RegExp): void {
+  if (field === undefined || !marks.test(field.word)) return;
+  const expected = 'plain days, as L, W and # belong to Quartz: write "?" in the other day field to use them';
+  throw invalidCron({ text, index: field.start }, `"${field.word}"`, expected);
 }
 
 const ON_THE_MINUTE = fieldSet(new Set([0]), FIELD_SPECS.second);
@@ -109,6 +119,11 @@ function readPlain(reader: FieldReader, spec: FieldSpec, dialect: CronDialect): 
 /** `0-23/1` in the hours is as much a wildcard as `*`, and so is `*` with a step. */
 function isWildcard(words: readonly (Word | undefined)[], sets: readonly FieldSet[]): boolean {
   return words.some((field) => field?.word.startsWith('*')) || sets.some((set) => set.full);
+}
+
+function unknownPreset(text: string, field: Word | undefined): Error {
+  const known = Object.keys(PRESETS).join(', ');
+  return invalidCron({ text, index: field?.start ?? 0 }, `"${field?.word}"`, `one of ${known}`);
 }
 
 function tooFew(text: string, expected: string): Error {
