@@ -41,14 +41,16 @@ function parseQuartz(text: string): CronFields {
   const words = splitWords(text);
   if (words.length < 6) throw tooFew(text, 'six or seven fields (seconds first) for Quartz');
   if (words.length > 7) throw tooMany(text, words[7], 'at most seven fields for Quartz');
-  const read = (index: number, spec: FieldSpec) => readPlain(readerOf(text, words[index], spec), spec, 'quartz');
+  const read = (index: number, spec: FieldSpec) => {
+    return fieldSet(readValues(readerOf(text, words[index], spec), spec, 'quartz'), spec);
+  };
   const [second, minute, hour] = [read(0, FIELD_SPECS.second), read(1, FIELD_SPECS.minute), read(2, FIELD_SPECS.hour)];
   const dates = readUnlessOpen(readerOf(text, words[3], FIELD_SPECS.dayOfMonth), readQuartzDates);
   const month = read(4, FIELD_SPECS.month);
   const weekdays = readUnlessOpen(readerOf(text, words[5], FIELD_SPECS.dayOfWeek.quartz), readQuartzWeekdays);
-  const year = words.length === 7 ? read(6, FIELD_SPECS.year) : everyValue(FIELD_SPECS.year);
+  const year = words.length === 7 ? read(6, FIELD_SPECS.year) : ANY_YEAR;
   const days = onlyOne(dates, weekdays, { text, index: words[5]?.start ?? 0, label: 'day of week' });
-  return { second, minute, hour, days, month, year, wildcard: isWildcard(words.slice(0, 3), [second, minute, hour]) };
+  return { second, minute, hour, days, month, year, wildcard: isWildcard(words, [second, minute, hour]) };
 }
 
 /** Reads a day field unless it is `?`, which leaves the choice to the other one. */
@@ -67,26 +69,21 @@ function onlyOne(dates: DayRule | null, weekdays: DayRule | null, place: TextPos
 
 function parseNest(source: string): CronFields {
   const text = PRESETS[source.trim().toLowerCase()] ?? source;
-  const words = splitWords(text);
-  if (text.trimStart().startsWith('@')) throw unknownPreset(text, words[0]);
-  if (words.length < 5) throw tooFew(text, 'five or six fields');
-  if (words.length > 6)
-    throw tooMany(text, words[6], 'at most six fields (with "?" it would be Quartz, and have a year)');
-  const [seconds] = words.length === 6 ? words.splice(0, 1) : [];
-  refuseMarks(text, words[2], /[LW#]/i);
-  refuseMarks(text, words[4], /#|L$/i);
-  const readerAt = (index: number, spec: FieldSpec) => readerOf(text, words[index], spec);
-  const read = (index: number, spec: FieldSpec) => readPlain(readerAt(index, spec), spec, 'nest');
-  const second =
-    seconds === undefined
-      ? ON_THE_MINUTE
-      : readPlain(readerOf(text, seconds, FIELD_SPECS.second), FIELD_SPECS.second, 'nest');
-  const [minute, hour] = [read(0, FIELD_SPECS.minute), read(1, FIELD_SPECS.hour)];
-  const dates = readValues(readerAt(2, FIELD_SPECS.dayOfMonth), FIELD_SPECS.dayOfMonth, 'nest');
-  const month = read(3, FIELD_SPECS.month);
-  const weekdays = readValues(readerAt(4, FIELD_SPECS.dayOfWeek.nest), FIELD_SPECS.dayOfWeek.nest, 'nest');
-  const wildcard = isWildcard([seconds, words[0], words[1]], [second, minute, hour]);
-  return { second, minute, hour, days: nestDays(dates, weekdays), month, year: everyValue(FIELD_SPECS.year), wildcard };
+  const given = splitWords(text);
+  if (text.trimStart().startsWith('@')) throw unknownPreset(text, given[0]);
+  if (given.length < 5) throw tooFew(text, 'five or six fields');
+  if (given.length > 6) throw tooMany(text, given[6], 'at most six fields (Quartz, with "?", has a year)');
+  const words = given.length === 6 ? given : [undefined, ...given];
+  refuseMarks(text, words[3], /[LW#]/i);
+  refuseMarks(text, words[5], /#|L$/i);
+  const values = (index: number, spec: FieldSpec) => readValues(readerOf(text, words[index], spec), spec, 'nest');
+  const read = (index: number, spec: FieldSpec) => fieldSet(values(index, spec), spec);
+  const second = words[0] === undefined ? ON_THE_MINUTE : read(0, FIELD_SPECS.second);
+  const [minute, hour] = [read(1, FIELD_SPECS.minute), read(2, FIELD_SPECS.hour)];
+  const dates = values(3, FIELD_SPECS.dayOfMonth);
+  const month = read(4, FIELD_SPECS.month);
+  const days = nestDays(dates, values(5, FIELD_SPECS.dayOfWeek.nest));
+  return { second, minute, hour, days, month, year: ANY_YEAR, wildcard: isWildcard(words, [second, minute, hour]) };
 }
 
 /** Says how to get what the author of `0 0 12 L * *` had in mind. */
@@ -95,6 +92,8 @@ function refuseMarks(text: string, field: Word | undefined, marks: RegExp): void
   const expected = 'plain days, as L, W and # belong to Quartz: write "?" in the other day field to use them';
   throw invalidCron({ text, index: field.start }, `"${field.word}"`, expected);
 }
+
+const ANY_YEAR = everyValue(FIELD_SPECS.year);
 
 const ON_THE_MINUTE = fieldSet(new Set([0]), FIELD_SPECS.second);
 
@@ -112,13 +111,9 @@ function readerOf(text: string, field: Word | undefined, spec: FieldSpec): Field
   return new FieldReader(text, spec.label, field?.word ?? '', field?.start ?? text.length);
 }
 
-function readPlain(reader: FieldReader, spec: FieldSpec, dialect: CronDialect): FieldSet {
-  return fieldSet(readValues(reader, spec, dialect), spec);
-}
-
 /** `0-23/1` in the hours is as much a wildcard as `*`, and so is `*` with a step. */
 function isWildcard(words: readonly (Word | undefined)[], sets: readonly FieldSet[]): boolean {
-  return words.some((field) => field?.word.startsWith('*')) || sets.some((set) => set.full);
+  return words.slice(0, 3).some((field) => field?.word.startsWith('*')) || sets.some((set) => set.full);
 }
 
 function unknownPreset(text: string, field: Word | undefined): Error {
