@@ -1,0 +1,51 @@
+import { parseArgs } from 'node:util';
+import { ElasticJobModule } from '@elasticjob/nestjs';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CleanUpJob } from './clean-up.job.js';
+import { InvoiceJob } from './invoice.job.js';
+import { OrderStore, OrdersJob } from './orders.job.js';
+import { Tally } from './tally.js';
+
+const HELP = `Runs a simple job, a streaming dataflow job and a script job in one process, without any server.
+
+  npm start                      until Ctrl-C
+  npm start -- --seconds 10      stops by itself; exits 0 only if every item of every job ran
+`;
+
+const tally = new Tally({ invoice: 3, orders: 2, 'clean-up': 2 });
+
+@Module({
+  imports: [ElasticJobModule.forRoot({ registry: 'embedded', traceSinks: [tally] })],
+  providers: [InvoiceJob, OrderStore, OrdersJob, CleanUpJob],
+})
+class AppModule {}
+
+const { values } = parseArgs({ options: { seconds: { type: 'string' }, help: { type: 'boolean' } } });
+if (values.help) {
+  process.stdout.write(HELP);
+} else {
+  const seconds = values.seconds === undefined ? null : Number(values.seconds);
+  if (seconds !== null && !(seconds > 0)) {
+    process.stderr.write(`--seconds: seen '${values.seconds}', expected a number above 0\n`);
+    process.exitCode = 2;
+  } else {
+    await run(seconds);
+  }
+}
+
+/** Starts the application, and ends it after so many seconds or on the first signal, whichever comes first. */
+async function run(seconds: number | null): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
+    if (seconds !== null) setTimeout(resolve, seconds * 1000);
+  });
+  const app = await NestFactory.createApplicationContext(AppModule);
+  await ended;
+  process.stdout.write('stopping: no new runs, waiting for those under way\n');
+  await app.close();
+  process.stdout.write(`runs: ${tally}\n`);
+  if (seconds === null || tally.missing.length === 0) return;
+  process.stderr.write(`these items never ran: ${tally.missing.join(', ')}\n`);
+  process.exitCode = 1;
+}
