@@ -1,0 +1,42 @@
+/** Distributed, sharded jobs for Nest applications. What tests need is in `@elasticjob/nestjs/testing`. */
+
+// what users need of the kernel
+export {
+  type AbortReason,
+  ConfigurationError,
+  type DataflowJobHandler,
+  DeadlineError,
+  ElasticJobError,
+  type ElasticJobErrorCode,
+  Engine,
+  ExecutionError,
+  type FetchedData,
+  type JobFailure,
+  type JobOptions,
+  type JobStatus,
+  RegistryError,
+  type RunContext,
+  SessionLostError,
+  type ShardingCandidate,
+  type ShardingContext,
+  type ShardingInput,
+  type SimpleJobHandler,
+  StoppedError,
+  type TraceEvent,
+  type TraceSink,
+  type ZooKeeperOptions,
+} from '@elasticjob/core';
+export { ElasticJobModule } from './elastic-job.module.js';
+export type { ElasticJobModuleOptions, ElasticJobOptionsFactory } from './elastic-job.options.js';
+export { ElasticJobHandle } from './elastic-job-handle.js';
+export { JobErrorHandler, JobListener, ShardingStrategy } from './extension.decorators.js';
+export { getElasticJobToken, InjectElasticJob } from './inject-elastic-job.decorator.js';
+export {
+  type Configurable,
+  DataflowJob,
+  type JobDecoratorOptions,
+  ScriptJob,
+  type ScriptJobOptions,
+  SimpleJob,
+} from './job.decorators.js';
+export type { ClassFeature, HandlerFeature, JobFeature } from './job-features.js';

@@ -1,0 +1,80 @@
+import type { ExtensionSet } from '@elasticjob/core';
+import {
+  type ExtensionDeclaration,
+  extensionOf,
+  type JobErrorHandler,
+  type JobListener,
+  type ShardingStrategy,
+} from './extension.decorators.js';
+import { classesOf, isStatic, methodsOf, nameOf, type Wrapper } from './nest-provider.js';
+
+/** A provider with the decorator of an extension. */
+interface Extension extends ExtensionDeclaration {
+  readonly wrapper: Wrapper;
+}
+
+/**
+ * The extensions among providers, as the kernel takes them. Providers need not have been instantiated yet: each is looked
+ * at when the kernel calls it.
+ */
+export function nestExtensions(wrappers: readonly Wrapper[]): ExtensionSet {
+  const found = wrappers.flatMap(extensionsOf);
+  const at = (point: ExtensionDeclaration['point']) => found.filter((extension) => extension.point === point);
+  return {
+    shardingStrategies: at('ShardingStrategy').map(({ type, wrapper }) => {
+      const strategy = (): ShardingStrategy => wrapper.instance;
+      return { type, assign: (input) => strategy().assign(input) };
+    }),
+    errorHandlers: at('JobErrorHandler').map(({ type, wrapper }) => {
+      const handler = (): JobErrorHandler => wrapper.instance;
+      return {
+        type,
+        get failsRun() {
+          return handler().failsRun ?? false;
+        },
+        handle: (failure) => handler().handle(failure),
+      };
+    }),
+    listeners: at('JobListener').map(({ type, wrapper }) => {
+      const listener = (): JobListener => wrapper.instance;
+      return {
+        type,
+        get order() {
+          return listener().order ?? Number.MAX_SAFE_INTEGER;
+        },
+        beforeJobExecuted: (run) => listener().beforeJobExecuted?.(run),
+        afterJobExecuted: (run) => listener().afterJobExecuted?.(run),
+      };
+    }),
+  };
+}
+
+/** What is wrong with the extensions, once all providers exist. */
+export function extensionProblems(wrappers: readonly Wrapper[]): string[] {
+  return wrappers.flatMap(extensionsOf).flatMap((extension) => {
+    const problem = problemOf(extension);
+    return problem === undefined ? [] : [`${nameOf(extension.wrapper)}: ${problem}`];
+  });
+}
+
+const REQUIRED: Readonly<Record<ExtensionDeclaration['point'], readonly string[]>> = {
+  ShardingStrategy: ['assign'],
+  JobErrorHandler: ['handle'],
+  JobListener: ['beforeJobExecuted', 'afterJobExecuted'],
+};
+
+function problemOf({ point, type, wrapper }: Extension): string | undefined {
+  const decorator = `@${point}('${type}')`;
+  if (!isStatic(wrapper)) return `${decorator} needs a static provider, but this one is request-scoped or transient`;
+  const methods = methodsOf(wrapper);
+  const names = REQUIRED[point];
+  if (methods !== null && names.some((name) => typeof Reflect.get(methods, name) === 'function')) return undefined;
+  return `${decorator} needs the method ${names.join(' or ')}, which the class does not have`;
+}
+
+function extensionsOf(wrapper: Wrapper): Extension[] {
+  const declaration = classesOf(wrapper)
+    .map(extensionOf)
+    .find((found) => found !== undefined);
+  return declaration === undefined ? [] : [{ ...declaration, wrapper }];
+}
