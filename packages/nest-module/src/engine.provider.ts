@@ -14,6 +14,7 @@ export const engineProvider: FactoryProvider<Engine> = {
   inject: [MODULE_OPTIONS_TOKEN, DiscoveryService, { token: ENGINE_OVERRIDES, optional: true }],
   useFactory(options: ElasticJobModuleOptions, discovery: DiscoveryService, overrides: Partial<EngineOptions> = {}) {
     const extensions = extensionModule(nestExtensions(discovery.getProviders()));
-    return createEngine({ logger: nestLogger(), ...options, ...overrides }, extensions);
+    const traceSinks = [...(options.traceSinks ?? []), ...(overrides.traceSinks ?? [])];
+    return createEngine({ logger: nestLogger(), ...options, ...overrides, traceSinks }, extensions);
   },
 };
