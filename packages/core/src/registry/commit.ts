@@ -1,6 +1,6 @@
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
 import type { DriverSession } from './driver.js';
-import { refusal } from './memory-tree.js';
+import { isRefusal, refusal } from './refusal.js';
 import type { Operation } from './registry.js';
 
 /** The operation that kept a commit from being applied. */
@@ -29,6 +29,7 @@ export async function commitInStages(driver: DriverSession, stages: Stages): Pro
   for (const [stage, operations] of stages.entries()) {
     const outcomes = await Promise.allSettled(operations.map((operation) => perform(driver, operation)));
     const errors = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason : undefined));
+    // Anything but a refusal leaves the result open, or is a broken contract.
     const unknown = errors.find((error) => error !== undefined && !isRefusal(error));
     if (unknown !== undefined) throw unknown;
     const index = errors.findIndex((error) => error !== undefined);
@@ -59,11 +60,6 @@ async function check(driver: DriverSession, path: string, version: number): Prom
   if (version !== -1 && stat.version !== version) {
     throw refusal('BAD_VERSION', path, `has version ${stat.version}, not ${version}`);
   }
-}
-
-/** A refusal by the server is an outcome; anything else leaves the result open or is a broken contract. */
-function isRefusal(error: unknown): boolean {
-  return ElasticJobError.is(error) && ['NO_NODE', 'NODE_EXISTS', 'NOT_EMPTY', 'BAD_VERSION'].includes(error.code);
 }
 
 function reasonOf(error: unknown): string {

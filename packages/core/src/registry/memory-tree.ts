@@ -1,5 +1,5 @@
 import type { Clock } from '../foundation/clock.js';
-import { type ElasticJobErrorCode, RegistryError } from '../foundation/errors.js';
+import { refusal } from './refusal.js';
 import type { CreateMode, NodeStat, Operation } from './registry.js';
 
 /** What a transaction did to one node, for the watches on it. */
@@ -27,11 +27,6 @@ interface TreeNode {
   creations: number;
   readonly owner: bigint;
   readonly children: Set<string>;
-}
-
-/** The error of a refused request, in the words of ZooKeeper. */
-export function refusal(code: ElasticJobErrorCode, path: string, reason: string): RegistryError {
-  return new RegistryError(code, `${path}: ${reason}`, { path });
 }
 
 /** The path of the parent; the root is its own. */

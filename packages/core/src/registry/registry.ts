@@ -82,7 +82,7 @@ export interface Capabilities {
 }
 
 /**
- * `connected`: act. `suspended`: start nothing, keep what runs, trust nothing. `lost`: what the session owned is gone,
+ * `connected`: act. `suspended` (also before the first connection): start nothing, keep what runs, trust nothing. `lost`: what the session owned is gone,
  * or must be assumed to be; abort it. `closed`: the registry was stopped.
  */
 export type SessionState = 'connected' | 'suspended' | 'lost' | 'closed';
@@ -108,7 +108,10 @@ export interface Selection {
   readonly children?: 'names' | 'nodes';
 }
 
-/** An immutable picture of what a {@link TreeWatch} looks at. Paths are relative to its root. */
+/**
+ * An immutable picture of what a {@link TreeWatch} looks at. Paths are relative to its root. The stat of a node is to be
+ * trusted about its value (`czxid`, `mzxid`, `version`), that of a list about the children (`pzxid`, `cversion`).
+ */
 export interface TreeSnapshot {
   /** The node, or `null` when it does not exist or is not looked at. */
   node(path: string): RegistryNode | null;
@@ -171,7 +174,11 @@ export interface Registry extends Lifecycle {
   put(path: string, value: string): Promise<void>;
   /** Changes the value of an existing node, if it still has `version`. */
   write(path: string, value: string, version: number): Promise<WriteResult>;
-  /** Removes the node (with `recursive`, all below it). Resolves to whether there was anything to remove. */
+  /**
+   * Removes the node (with `recursive`, all below it). Resolves to whether there was, or may have been, anything to
+   * remove. Without `recursive`, a removal whose answer was lost is not repeated on a node that may have been created
+   * after it, but fails as `RESULT_UNKNOWN`: somebody else's lock is not removed by mistake.
+   */
   remove(path: string, options?: { readonly recursive?: boolean }): Promise<boolean>;
   /**
    * Applies all operations or none, if the driver can; otherwise stage by stage, each pipelined, and a stage begins only

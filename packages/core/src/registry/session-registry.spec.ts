@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { ManualClock, settle } from '../foundation/clock.js';
 import { deferred } from '../foundation/deferred.js';
 import { writeLogger } from '../foundation/logger.js';
-import type { ConnectionEvent, Driver, DriverSession } from './driver.js';
+import type { ConnectionEvent, Driver, DriverSession, Watcher } from './driver.js';
 import { MemoryServer } from './memory-server.js';
-import type { Registry, SessionState } from './registry.js';
+import type { CreateResult, NodeStat, Registry, SessionState } from './registry.js';
 import type { RegistryOptions } from './registry-options.js';
 import { SessionRegistry } from './session-registry.js';
 
@@ -46,7 +46,7 @@ describe('starting', () => {
   });
 
   it('names the user whose credentials were refused, and never the password', async () => {
-    const driver = scripted(['auth-failed']);
+    const { driver } = scripted(['auth-failed']);
     const registry = new SessionRegistry({ driver, describe: 'zk:2181', namespace: 'n', digest: 'ann:secret' });
     const error = await registry.start().catch((failure: unknown) => failure);
     expect(error).toMatchObject({ code: 'AUTH_FAILED', message: expect.stringContaining('"ann"') });
@@ -54,14 +54,14 @@ describe('starting', () => {
   });
 
   it('hears events that come before open has resolved', async () => {
-    const registry = new SessionRegistry({ driver: scripted(['connected']), describe: 'zk', namespace: 'n' });
+    const registry = new SessionRegistry({ driver: scripted(['connected']).driver, describe: 'zk', namespace: 'n' });
     await registry.start();
     expect(registry.session).toMatchObject({ state: 'connected', connection: 1 });
     await registry.stop();
   });
 
   it('does not wait for a driver that never opens when stopped', async () => {
-    const driver: Driver = { ...scripted([]), open: () => deferred<DriverSession>().promise };
+    const driver: Driver = { ...scripted([]).driver, open: () => deferred<DriverSession>().promise };
     const registry = new SessionRegistry({ driver, describe: 'zk', namespace: 'n', waitForRegistry: true });
     const refused = expect(registry.start()).rejects.toMatchObject({ code: 'STOPPED' });
     await registry.stop();
@@ -75,7 +75,7 @@ describe('starting', () => {
       times.push(clock.monotonic());
       return Promise.reject(new Error('no route'));
     };
-    const driver: Driver = { ...scripted([]), open };
+    const driver: Driver = { ...scripted([]).driver, open };
     const registry = new SessionRegistry({ driver, describe: 'zk', namespace: 'n', waitForRegistry: true, clock });
     const refused = expect(registry.start()).rejects.toMatchObject({ code: 'STOPPED' });
     await clock.advance(60_000);
@@ -232,12 +232,53 @@ describe('a lost answer', () => {
     expect((await parts.registry.read('a')) !== null).toBe(share === 1);
   });
 
+  it('to two exclusive creates of one path: one of them made it', async () => {
+    const parts = await started();
+    const both = () => Promise.all(['1', '2'].map((value) => parts.registry.create('mark', value, 'ephemeral')));
+    const results = (await lose(parts, 1, both)) as CreateResult[];
+    expect(results.map((result) => result.created)).toEqual([true, false]);
+  });
+
+  it('that comes when the session has been lost is not given out', async () => {
+    const answer = deferred<{ path: string; czxid: bigint }>();
+    const { driver, tell } = scripted(['connected'], { create: () => answer.promise });
+    const registry = new SessionRegistry({ driver, describe: 'zk', namespace: 'n' });
+    await registry.start();
+    const refused = expect(registry.create('mark', '', 'ephemeral')).rejects.toMatchObject({ code: 'SESSION_LOST' });
+    await settle();
+    tell('expired');
+    answer.resolve({ path: '/n/mark', czxid: 9n });
+    await refused;
+    await registry.stop();
+  });
+
   it('in a session that then ended: the session is lost, and nothing is known', async () => {
     const parts = await started();
     const expire = async () => parts.server.expire(parts.registry.session.id);
     const outcome = await lose(parts, 1, () => parts.registry.create('mark', 'me', 'ephemeral'), expire);
     expect(outcome).toMatchObject({ code: 'SESSION_LOST' });
     expect(await parts.registry.read('mark')).toBeNull();
+  });
+});
+
+describe('a notification', () => {
+  it('makes its place stale before the watcher returns', async () => {
+    const watchers: Watcher[] = [];
+    const stat = { ...NO_STAT, czxid: 3n, mzxid: 3n, pzxid: 3n };
+    const { driver } = scripted(['connected'], {
+      get: () => Promise.resolve({ value: '', stat }),
+      children(_path, watcher) {
+        if (watcher !== undefined) watchers.push(watcher);
+        return Promise.resolve({ names: [], stat });
+      },
+    });
+    const registry = new SessionRegistry({ driver, describe: 'zk', namespace: 'n' });
+    await registry.start();
+    const watch = await registry.watchTree('flags', [{ path: '', children: 'names' }], () => undefined);
+    expect(watch.isFresh('')).toBe(true);
+    watchers[0]?.();
+    expect(watch.isFresh('')).toBe(false);
+    await registry.stop();
   });
 });
 
@@ -403,26 +444,32 @@ function recording(session: DriverSession, calls: string[]): DriverSession {
   };
 }
 
-/** A driver whose sessions answer nothing and say these events before `open` has resolved. */
-function scripted(events: readonly ConnectionEvent[]): Driver {
+const NO_STAT: NodeStat = {
+  czxid: 0n,
+  mzxid: 0n,
+  pzxid: 0n,
+  ctime: 0,
+  mtime: 0,
+  version: 0,
+  cversion: 0,
+  ephemeralOwner: 0n,
+  numChildren: 0,
+};
+
+/** A driver that says these events before `open` has resolved, and answers nothing but what `answers` does. */
+function scripted(events: readonly ConnectionEvent[], answers: Partial<DriverSession> = {}) {
   const silent = (): Promise<never> => deferred<never>().promise;
-  const session: DriverSession = {
-    id: 7n,
-    timeoutMs: 4_000,
-    create: silent,
-    get: silent,
-    exists: silent,
-    children: silent,
-    set: silent,
-    remove: silent,
-    sync: silent,
-    close: () => Promise.resolve(),
-  };
-  return {
+  const requests = { create: silent, get: silent, exists: silent, children: silent, set: silent, remove: silent };
+  const close = (): Promise<void> => Promise.resolve();
+  const session: DriverSession = { id: 7n, timeoutMs: 4_000, ...requests, sync: silent, close, ...answers };
+  let tell: (event: ConnectionEvent) => void = () => undefined;
+  const driver: Driver = {
     capabilities: { atomicCommit: false, aclAtCreation: true, recursiveWatch: false, tls: false },
     open(onEvent) {
+      tell = onEvent;
       for (const event of events) onEvent(event);
       return Promise.resolve(session);
     },
   };
+  return { driver, tell: (event: ConnectionEvent) => tell(event) };
 }

@@ -4,7 +4,9 @@ import { ElasticJobError, RegistryError } from '../foundation/errors.js';
 import { TaskGroup } from '../foundation/lifecycle.js';
 import { type Logger, silentLogger } from '../foundation/logger.js';
 import { commitAtomically, commitInStages } from './commit.js';
-import { type Driver, type DriverSession, MAX_REQUEST_BYTES } from './driver.js';
+import type { Driver, DriverSession } from './driver.js';
+import { ensure, removeAll, withParents } from './node-requests.js';
+import { orNull } from './refusal.js';
 import type {
   Capabilities,
   ChildList,
@@ -22,8 +24,9 @@ import type {
   WriteResult,
 } from './registry.js';
 import { REGISTRY_DEFAULTS, type RegistryDefaults, type RegistryOptions } from './registry-options.js';
-import { ancestorsOf, below, relativeTo, validPath } from './registry-path.js';
+import { below, relativeTo, validPath } from './registry-path.js';
 import { RegistryRequests, unknownResult } from './registry-requests.js';
+import { assertCommitSize, assertRequestSize } from './request-size.js';
 import { SessionKeeper } from './session-keeper.js';
 import { WatchedTree } from './tree-watch.js';
 
@@ -33,9 +36,6 @@ export interface SessionRegistryOptions extends RegistryOptions {
   /** Where the server is (its connect string), for messages. */
   readonly describe: string;
 }
-
-/** What the server adds to path and value of a request, generously; the ACL of a node with credentials included. */
-const REQUEST_OVERHEAD_BYTES = 200;
 
 /**
  * A {@link Registry} over any {@link Driver}: namespace, parents, sessions that follow one another, and an honest answer
@@ -123,7 +123,7 @@ export class SessionRegistry implements Registry {
 
   async create(path: string, value: string, mode: CreateMode): Promise<CreateResult> {
     const full = this.#full(path);
-    this.#assertSize(path, value);
+    assertRequestSize(path, value);
     const former = this.#creating.get(full);
     const create = async (): Promise<CreateResult> => {
       // One at a time for each path, so that a node found after a lost answer is known not to be an earlier call's.
@@ -143,19 +143,19 @@ export class SessionRegistry implements Registry {
 
   async ensure(path: string, value = ''): Promise<void> {
     const full = this.#full(path);
-    this.#assertSize(path, value);
-    await this.#requests.run(path, (driver) => this.#ensure(driver, full, value));
+    assertRequestSize(path, value);
+    await this.#requests.run(path, (driver) => ensure(driver, full, value));
   }
 
   async put(path: string, value: string): Promise<void> {
     const full = this.#full(path);
-    this.#assertSize(path, value);
+    assertRequestSize(path, value);
     await this.#requests.run(path, (driver) => this.#put(driver, full, value));
   }
 
   async write(path: string, value: string, version: number): Promise<WriteResult> {
     const full = this.#full(path);
-    this.#assertSize(path, value);
+    assertRequestSize(path, value);
     const attempt = async (driver: DriverSession, doubt: boolean): Promise<WriteResult> => {
       if (doubt && version !== -1) await this.#assertUnchanged(driver, path, full, version);
       return this.#write(driver, full, value, version);
@@ -183,7 +183,7 @@ export class SessionRegistry implements Registry {
       stage.map((operation) => ({ ...operation, path: this.#full(operation.path) })),
     );
     const atomic = this.capabilities.atomicCommit;
-    this.#assertCommitSize(absolute, atomic);
+    assertCommitSize(stages, atomic);
     if (absolute.every((stage) => stage.length === 0)) return { committed: true };
     const where = stages.flat()[0]?.path ?? '';
     const failure = await this.#requests.once(where, (driver) =>
@@ -220,7 +220,7 @@ export class SessionRegistry implements Registry {
       for (;;) {
         const stat = await this.#set(driver, full, '');
         if (stat !== null) return stat.mtime;
-        await this.#ensure(driver, full, '');
+        await ensure(driver, full, '');
       }
     });
   }
@@ -302,20 +302,9 @@ export class SessionRegistry implements Registry {
     }
   }
 
-  /** Resolves to whether it had to be created. */
-  async #ensure(driver: DriverSession, full: string, value: string): Promise<boolean> {
-    try {
-      await withParents(driver, full, () => driver.create(full, value, 'persistent'));
-      return true;
-    } catch (error) {
-      if (ElasticJobError.is(error, 'NODE_EXISTS')) return false;
-      throw error;
-    }
-  }
-
   async #put(driver: DriverSession, full: string, value: string): Promise<void> {
     while ((await this.#set(driver, full, value)) === null) {
-      if (await this.#ensure(driver, full, value)) return;
+      if (await ensure(driver, full, value)) return;
     }
   }
 
@@ -346,67 +335,6 @@ export class SessionRegistry implements Registry {
     await driver.sync(full);
     return driver.exists(full);
   }
-
-  #assertSize(path: string, value: string): void {
-    assertBytes(path, requestBytes(this.#full(path), value));
-  }
-
-  #assertCommitSize(stages: readonly (readonly Operation[])[], atomic: boolean): void {
-    let total = 0;
-    for (const operation of stages.flat()) {
-      const bytes = requestBytes(operation.path, 'value' in operation ? operation.value : '');
-      assertBytes(operation.path, bytes);
-      total += bytes;
-    }
-    if (atomic) assertBytes(`commit of ${stages.flat().length} operations`, total);
-  }
-}
-
-/** The answer, or `null` if the node does not exist. */
-async function orNull<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (ElasticJobError.is(error, 'NO_NODE')) return null;
-    throw error;
-  }
-}
-
-/** Sends a create; if its parents are missing, makes them and sends it again. */
-async function withParents<T>(driver: DriverSession, full: string, create: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await create();
-    } catch (error) {
-      const ancestors = ancestorsOf(full);
-      if (!ElasticJobError.is(error, 'NO_NODE') || ancestors.length === 0) throw error;
-      await Promise.all(ancestors.map((ancestor) => ensureParent(driver, ancestor)));
-    }
-  }
-}
-
-async function ensureParent(driver: DriverSession, path: string): Promise<void> {
-  try {
-    await driver.create(path, '', 'persistent');
-  } catch (error) {
-    if (!ElasticJobError.is(error, 'NODE_EXISTS')) throw error;
-  }
-}
-
-/** Removes a node and all below it, however often somebody adds to it meanwhile. */
-async function removeAll(driver: DriverSession, path: string, found: boolean): Promise<boolean> {
-  for (;;) {
-    try {
-      await driver.remove(path, -1);
-      return true;
-    } catch (error) {
-      if (ElasticJobError.is(error, 'NO_NODE')) return found;
-      if (!ElasticJobError.is(error, 'NOT_EMPTY')) throw error;
-    }
-    const list = await orNull(driver.children(path));
-    await Promise.all((list?.names ?? []).map((name) => removeAll(driver, `${path}/${name}`, false)));
-    found = true;
-  }
 }
 
 function closed(what: string): RegistryError {
@@ -417,16 +345,6 @@ function connectionTimeout(describe: string, timeout: number): RegistryError {
   const remedy = 'start it, correct the connect string, or set waitForRegistry to go on without it';
   const message = `no connection to the registry at ${describe} within ${timeout} ms: ${remedy}`;
   return new RegistryError('CONNECTION_TIMEOUT', message, { retryable: true });
-}
-
-function requestBytes(path: string, value: string): number {
-  return Buffer.byteLength(path) + Buffer.byteLength(value) + REQUEST_OVERHEAD_BYTES;
-}
-
-function assertBytes(path: string, bytes: number): void {
-  if (bytes <= MAX_REQUEST_BYTES) return;
-  const message = `${path}: a request of ${bytes} bytes is refused; the server takes ${MAX_REQUEST_BYTES} and would cut the connection. Store less`;
-  throw new RegistryError('VALUE_TOO_LARGE', message, { path });
 }
 
 /** Drops options given as `undefined`, so that they do not hide a default. */

@@ -1,5 +1,5 @@
-import { ElasticJobError } from '../foundation/errors.js';
 import type { DriverSession, Watcher } from './driver.js';
+import { orNull } from './refusal.js';
 import type { ChildList, NodeStat, RegistryNode, Selection } from './registry.js';
 import { joinPath } from './registry-path.js';
 import { keep } from './tree-snapshot.js';
@@ -95,10 +95,9 @@ export class Place {
     this.#look = look;
   }
 
-  /** A watch fired. An absent node has one watch, which tells of its children too. */
+  /** A watch fired. */
   touch(part: 'node' | 'list'): void {
     this[part].touch();
-    if (part === 'node' && this.list.value === null) this.list.touch();
   }
 
   /** Notifications may have been missed. */
@@ -127,7 +126,7 @@ export class Place {
     else if (this.node.due) reads.push(this.#readNode(driver, full, watched));
     if (list) reads.push(this.#readList(driver, full, watched));
     await settleAll(reads);
-    // It came into being between the two reads; only the list can tell of children from now on.
+    // An absent node has one watch, which does not tell of its children: once it is there, its list is read too.
     if (this.wantsList && this.node.value && this.list.value === null) await this.#readList(driver, full, watched);
     // Its parent's list has changed too, then; whether it comes back shows when that has been read.
     if (this.parent !== null && this.node.value === null) this.node.touch();
@@ -159,14 +158,14 @@ export class Place {
   }
 
   #get(driver: DriverSession, full: string, watched: WatchedRead): Promise<Value | null> {
-    return orAbsent(watched('node', (watcher) => driver.get(full, watcher)));
+    return orNull(watched('node', (watcher) => driver.get(full, watcher)));
   }
 
   async #readList(driver: DriverSession, full: string, watched: WatchedRead): Promise<void> {
     this.list.reading();
     try {
       const absent = this.node.value === null && !this.node.due;
-      const found = absent ? null : await orAbsent(watched('list', (watcher) => driver.children(full, watcher)));
+      const found = absent ? null : await orNull(watched('list', (watcher) => driver.children(full, watcher)));
       this.list.value = keep(this.list.value, found === null ? null : { names: found.names.sort(), stat: found.stat });
     } catch (error) {
       this.list.due = true;
@@ -176,15 +175,6 @@ export class Place {
 }
 
 type Value = Pick<RegistryNode, 'value' | 'stat'>;
-
-async function orAbsent<T>(answer: Promise<T>): Promise<T | null> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (ElasticJobError.is(error, 'NO_NODE')) return null;
-    throw error;
-  }
-}
 
 /** Waits for all, then fails if one did: no read may still be under way when the next round begins. */
 async function settleAll(work: readonly Promise<void>[]): Promise<void> {

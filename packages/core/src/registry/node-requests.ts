@@ -1,0 +1,52 @@
+import { ElasticJobError } from '../foundation/errors.js';
+import type { DriverSession } from './driver.js';
+import { orNull } from './refusal.js';
+import { ancestorsOf } from './registry-path.js';
+
+/** Makes sure of a persistent node and its parents. Resolves to whether it had to be created. */
+export async function ensure(driver: DriverSession, full: string, value: string): Promise<boolean> {
+  try {
+    await withParents(driver, full, () => driver.create(full, value, 'persistent'));
+    return true;
+  } catch (error) {
+    if (ElasticJobError.is(error, 'NODE_EXISTS')) return false;
+    throw error;
+  }
+}
+
+/** Sends a create; if its parents are missing, makes them and sends it again. */
+export async function withParents<T>(driver: DriverSession, full: string, create: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await create();
+    } catch (error) {
+      const ancestors = ancestorsOf(full);
+      if (!ElasticJobError.is(error, 'NO_NODE') || ancestors.length === 0) throw error;
+      await Promise.all(ancestors.map((ancestor) => ensureParent(driver, ancestor)));
+    }
+  }
+}
+
+/** Removes a node and all below it, however often somebody adds to it meanwhile. `found` is the answer if there is nothing now. */
+export async function removeAll(driver: DriverSession, path: string, found: boolean): Promise<boolean> {
+  for (;;) {
+    try {
+      await driver.remove(path, -1);
+      return true;
+    } catch (error) {
+      if (ElasticJobError.is(error, 'NO_NODE')) return found;
+      if (!ElasticJobError.is(error, 'NOT_EMPTY')) throw error;
+    }
+    const list = await orNull(driver.children(path));
+    await Promise.all((list?.names ?? []).map((name) => removeAll(driver, `${path}/${name}`, false)));
+    found = true;
+  }
+}
+
+async function ensureParent(driver: DriverSession, path: string): Promise<void> {
+  try {
+    await driver.create(path, '', 'persistent');
+  } catch (error) {
+    if (!ElasticJobError.is(error, 'NODE_EXISTS')) throw error;
+  }
+}
