@@ -1,4 +1,4 @@
-import type { Engine, ItemFinishedTrace, JobStatus, TraceEvent } from '@elasticjob/core';
+import type { Engine, ItemFinishedTrace, JobStatus, StatusTrace, TraceEvent } from '@elasticjob/core';
 import { type ManualClock, type MemoryTraceSink, settle } from '@elasticjob/core/testing';
 
 /** One call of a job's handler for one item. */
@@ -33,12 +33,12 @@ export class ElasticJobHarness {
     readonly traces: MemoryTraceSink,
   ) {}
 
-  /** Lets `ms` milliseconds pass. Resolves when every item that was due has run or was skipped. */
+  /** Lets `ms` milliseconds pass. Resolves when every run that was due has ended, with its listeners. */
   async advance(ms: number): Promise<void> {
     await this.advanceTo(this.clock.now() + ms);
   }
 
-  /** Lets time pass until then, epoch milliseconds or ISO text. Resolves when every item that was due has run or was skipped. */
+  /** Lets time pass until then, epoch milliseconds or ISO text. Resolves as {@link advance} does. */
   async advanceTo(time: number | string): Promise<void> {
     const target = typeof time === 'number' ? time : Date.parse(time);
     await this.#assigned();
@@ -46,11 +46,12 @@ export class ElasticJobHarness {
       const due = this.#statuses().filter(({ nextFire }) => nextFire === next);
       await this.clock.advanceTo(next);
       await Promise.all(due.flatMap((status) => this.#outcomes(status, next)));
+      await Promise.all(due.map(({ jobName }) => this.#concluded(jobName)));
     }
     await this.clock.advanceTo(target);
   }
 
-  /** Triggers a job. Resolves when all its items have run. */
+  /** Triggers a job. Resolves when all its items have run and the listeners were told. */
   async trigger(jobName: string): Promise<void> {
     const job = this.engine.job(jobName);
     await this.#assigned();
@@ -65,6 +66,7 @@ export class ElasticJobHarness {
         ),
       ),
     );
+    await this.#concluded(jobName);
   }
 
   /** The finished runs of a job's items, oldest first. */
@@ -92,6 +94,15 @@ export class ElasticJobHarness {
     );
   }
 
+  /** Resolves when every run that began has ended. */
+  async #concluded(jobName: string): Promise<void> {
+    const count = (isCounted: (event: StatusTrace) => boolean): number =>
+      this.traces.of('status').filter((event) => event.jobName === jobName && isCounted(event)).length;
+    while (count(({ state }) => state === 'TASK_STAGING') > count(isEnd)) {
+      await this.traces.next((event) => event.kind === 'status' && event.jobName === jobName && isEnd(event));
+    }
+  }
+
   async #assigned(): Promise<void> {
     const isWaiting = ({ state, items }: JobStatus): boolean => state === 'active' && items.length === 0;
     for (let turn = 0; turn < TURNS_UNTIL_ASSIGNED && this.#statuses().some(isWaiting); turn++) await settle();
@@ -104,6 +115,10 @@ export class ElasticJobHarness {
   #statuses(): JobStatus[] {
     return this.engine.jobs.map((job) => job.status());
   }
+}
+
+function isEnd({ state }: StatusTrace): boolean {
+  return state === 'TASK_FINISHED' || state === 'TASK_ERROR';
 }
 
 function isRunOf(event: TraceEvent, jobName: string, item: number): event is ItemFinishedTrace {
