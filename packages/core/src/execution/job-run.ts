@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Claim } from '../coordination/running-marks.js';
-import { DeadlineError, type LinkedAbort, linkAbort, StoppedError } from '../foundation/abort.js';
-import type { Clock } from '../foundation/clock.js';
+import { DeadlineError, LazyAbort, onAbort, SessionLostError, type StoppedError } from '../foundation/abort.js';
+import { type Clock, sleep } from '../foundation/clock.js';
 import { deferred } from '../foundation/deferred.js';
 import { describeFailure, ElasticJobError, ExecutionError, messageOf } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
@@ -55,10 +55,14 @@ export interface RunServices {
   readonly instanceId: string;
 }
 
+/** Pause before a mark that could not be removed is removed again, milliseconds. */
+const RELEASE_RETRY_MS = 1000;
+
 interface Started {
   readonly item: number;
   readonly context: ShardingContext;
-  readonly abort: LinkedAbort;
+  readonly abort: LazyAbort;
+  readonly session: AbortSignal;
 }
 
 interface Failure {
@@ -72,7 +76,10 @@ interface Failure {
  */
 export class JobRuns {
   readonly #busy = new Set<number>();
-  readonly #stop = new AbortController();
+  readonly #started = new Set<Started>();
+  /** Sessions whose loss this object already listens for: one listener each, however many runs there are. */
+  readonly #sessions = new WeakSet<AbortSignal>();
+  #stopped: StoppedError | null = null;
   #idle = deferred();
 
   constructor(private readonly services: RunServices) {}
@@ -89,7 +96,8 @@ export class JobRuns {
 
   /** Aborts what runs, and what is still to start. */
   abort(reason: StoppedError): void {
-    this.#stop.abort(reason);
+    this.#stopped = reason;
+    for (const { abort } of this.#started) abort.abort(reason);
   }
 
   /**
@@ -173,7 +181,7 @@ export class JobRuns {
     } catch (error) {
       // Whether the mark exists is unknown; if it does, it goes with the session, or with the release that follows.
       this.services.logger.warn('an item could not be marked as running', { item, error: messageOf(error) });
-      if (!ownership.session.aborted) await this.#release(item, ownership);
+      await this.#release(item, ownership);
       return { claimed: false, reason: 'no-session' };
     }
   }
@@ -186,7 +194,7 @@ export class JobRuns {
     item: number,
     fencingToken: bigint | undefined,
   ): Started {
-    const abort = linkAbort(ownership.session, this.#stop.signal);
+    const abort = new LazyAbort();
     const { jobName, shardingTotalCount, jobParameter } = definition;
     const context: ShardingContext = Object.freeze({
       jobName,
@@ -196,10 +204,26 @@ export class JobRuns {
       shardingItem: item,
       shardingParameter: itemParameters.get(item),
       scheduledAt: request.scheduledAt,
-      signal: abort.signal,
+      get signal() {
+        return abort.signal;
+      },
       fencingToken,
     });
-    return { item, context, abort };
+    const started = { item, context, abort, session: ownership.session };
+    this.#follow(started);
+    return started;
+  }
+
+  /** From now on the item's abort follows its session and this object's own. */
+  #follow(started: Started): void {
+    const { session, abort } = started;
+    this.#started.add(started);
+    if (this.#stopped !== null) abort.abort(this.#stopped);
+    if (this.#sessions.has(session)) return;
+    this.#sessions.add(session);
+    onAbort(session, () => {
+      for (const each of this.#started) if (each.session === session) each.abort.abort(new SessionLostError());
+    });
   }
 
   /** Resolves to the failure of the item, `null` if it succeeded. */
@@ -211,8 +235,8 @@ export class JobRuns {
   ): Promise<Failure | null> {
     const { item } = started;
     const failure = await this.services.pool.run(() => this.#call(request, job, ownership, started));
-    started.abort.release();
-    if (!ownership.session.aborted) await this.#release(item, ownership);
+    this.#started.delete(started);
+    await this.#release(item, ownership);
     this.#free(item);
     if (failure === null) return null;
     await this.#handle(job, item, failure.error);
@@ -240,7 +264,7 @@ export class JobRuns {
     trace.emit({ kind: 'item-started', ...common, fencingToken: context.fencingToken, at: clock.now() });
     const failure = await this.#settle(job, context, abort, {
       logger: logger.child({ item }),
-      mayContinue: () => !context.signal.aborted && ownership.mayContinue(item),
+      mayContinue: () => !abort.aborted && ownership.mayContinue(item),
     });
     trace.emit({
       kind: 'item-finished',
@@ -257,7 +281,7 @@ export class JobRuns {
   async #settle(
     { definition, executor }: RunnableJob,
     context: ShardingContext,
-    abort: LinkedAbort,
+    abort: LazyAbort,
     itemRun: Parameters<ItemExecutor>[1],
   ): Promise<{ error: unknown } | null> {
     const { timeout, jobName } = definition;
@@ -265,9 +289,9 @@ export class JobRuns {
       abort.abort(new DeadlineError(`item ${context.shardingItem} of job '${jobName}' ran longer than ${timeout} ms`));
     const timer = timeout === null ? null : this.services.clock.setTimer(timeout, deadline);
     try {
-      context.signal.throwIfAborted();
+      abort.throwIfAborted();
       await executor(context, itemRun);
-      context.signal.throwIfAborted();
+      abort.throwIfAborted();
       return null;
     } catch (error) {
       return { error };
@@ -276,16 +300,21 @@ export class JobRuns {
     }
   }
 
+  /**
+   * Takes the mark away, for as long as its session lives: a mark that stayed in a living session would keep the item
+   * from ever running again. With the session the mark goes by itself.
+   */
   async #release(item: number, ownership: Ownership): Promise<void> {
-    try {
-      await ownership.release(item);
-    } catch (error) {
-      // The mark stays until this session ends; the item is skipped until then, and the log says why.
-      const level = ElasticJobError.is(error, 'SESSION_LOST') ? 'debug' : 'error';
-      this.services.logger[level]('the running mark of an item could not be removed', {
-        item,
-        error: messageOf(error),
-      });
+    while (!ownership.session.aborted) {
+      try {
+        return await ownership.release(item);
+      } catch (error) {
+        // Ours is gone, and what stands there now was made later, by somebody else: it is not to be touched.
+        if (ElasticJobError.is(error, 'RESULT_UNKNOWN')) return;
+        this.services.logger.warn('the mark of an item is not removed yet', { item, error: messageOf(error) });
+        if (!ElasticJobError.is(error) || !error.retryable) return;
+        await sleep(this.services.clock, RELEASE_RETRY_MS);
+      }
     }
   }
 

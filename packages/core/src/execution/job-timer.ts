@@ -5,7 +5,7 @@ import type { CronSchedule } from '../schedule/cron.js';
 export interface DueFire {
   /** Planned time, epoch milliseconds. */
   readonly scheduledAt: number;
-  /** Planned times that are past and superseded by this one, the latest {@link MISSED_LIMIT} of them. */
+  /** Planned times that are past and superseded by this one, the first {@link MISSED_LIMIT} of them, ascending. */
   readonly missed: readonly number[];
 }
 
@@ -26,7 +26,7 @@ export class JobTimer {
   /** Fires by `schedule` from now on; `null` = no more fires. */
   set(schedule: CronSchedule | null): void {
     this.#schedule = schedule;
-    this.#arm(this.now());
+    this.#setAlarm(schedule?.next(this.now()) ?? null);
   }
 
   /** The next planned times. */
@@ -41,9 +41,8 @@ export class JobTimer {
     return fires;
   }
 
-  #arm(after: number): void {
+  #setAlarm(next: number | null): void {
     this.#alarm?.cancel();
-    const next = this.#schedule?.next(after) ?? null;
     this.#alarm = next === null ? null : this.alarms.set(next, ({ at, now }) => this.#ring(at, now));
   }
 
@@ -51,9 +50,19 @@ export class JobTimer {
   #ring(at: number, now: number): void {
     const schedule = this.#schedule;
     if (schedule === null) return;
-    const last = Math.max(at, schedule.previous(now + 1) ?? at);
-    const missed = last > at ? [at, ...schedule.between(at, last - 1, MISSED_LIMIT)] : [];
-    this.#arm(last);
-    this.onFire({ scheduledAt: last, missed: missed.slice(-MISSED_LIMIT) });
+    const next = schedule.next(at);
+    if (next !== null && next <= now) {
+      this.#ringLate(schedule, at, now);
+    } else {
+      this.#setAlarm(next);
+      this.onFire({ scheduledAt: at, missed: [] });
+    }
+  }
+
+  #ringLate(schedule: CronSchedule, at: number, now: number): void {
+    const last = schedule.previous(now + 1) ?? at;
+    const missed = schedule.between(at, last, MISSED_LIMIT);
+    this.#setAlarm(schedule.next(last));
+    this.onFire({ scheduledAt: last, missed });
   }
 }

@@ -25,34 +25,34 @@ export class DeadlineError extends ElasticJobError {
 /** The reasons an `AbortSignal` of this project is aborted with. */
 export type AbortReason = StoppedError | SessionLostError | DeadlineError;
 
-/** A controller that follows parent signals until it is released, so that long-lived parents keep no listeners. */
-export interface LinkedAbort {
-  readonly signal: AbortSignal;
-  abort(reason: AbortReason): void;
-  /** Stops following the parents. Call it when the work has settled. */
-  release(): void;
-}
-
 /**
- * A new controller that aborts when any parent does, with the parent's reason.
- *
- * `AbortSignal.any` is not used: on Node 20 a long-lived parent keeps every signal derived from it.
- *
- * @example
- * const abort = linkAbort(sessionSignal);
- * try { await work(abort.signal); } finally { abort.release(); }
+ * An abort whose signal is made when somebody asks for it: most work never looks at its signal, and a thousand of them a
+ * second are a burden.
  */
-export function linkAbort(...parents: readonly (AbortSignal | undefined)[]): LinkedAbort {
-  const controller = new AbortController();
-  const releases: (() => void)[] = [];
-  const release = (): void => {
-    for (const undo of releases.splice(0)) undo();
-  };
-  for (const parent of parents) {
-    if (parent === undefined) continue;
-    releases.push(onAbort(parent, (reason) => controller.abort(reason)));
+export class LazyAbort {
+  #controller: AbortController | null = null;
+  #reason: AbortReason | null = null;
+
+  /** Aborts once; later reasons are ignored. */
+  abort(reason: AbortReason): void {
+    if (this.#reason !== null) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
   }
-  return { signal: controller.signal, abort: (reason) => controller.abort(reason), release };
+
+  get aborted(): boolean {
+    return this.#reason !== null;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason !== null) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  throwIfAborted(): void {
+    if (this.#reason !== null) throw this.#reason;
+  }
 }
 
 /** Calls `listener` once with the reason when `signal` aborts, at once if it already has. Returns the undo. */

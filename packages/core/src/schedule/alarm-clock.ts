@@ -24,6 +24,12 @@ export interface Ring {
  */
 export const LONGEST_WAIT_MS = 30_000;
 
+/**
+ * How many alarms ring before everything else gets its turn. A thousand jobs due in one second would otherwise all begin
+ * before the first of them gets anywhere, with all of their garbage alive at once.
+ */
+const RINGS_AT_ONCE = 100;
+
 interface PendingAlarm extends HeapEntry {
   readonly callback: (ring: Ring) => void;
 }
@@ -65,6 +71,7 @@ export class AlarmClock implements Lifecycle {
     this.#running = false;
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#putBack();
   }
 
   /**
@@ -93,8 +100,8 @@ export class AlarmClock implements Lifecycle {
     this.#timer?.cancel();
     this.#timer = undefined;
     const next = this.#pending.peek();
-    if (next === undefined) return;
-    const wait = Math.ceil(Math.max(0, next.at - this.clock.now()));
+    if (next === undefined && this.#due.size === 0) return;
+    const wait = this.#due.size > 0 || next === undefined ? 0 : Math.ceil(Math.max(0, next.at - this.clock.now()));
     this.#timer = this.clock.setTimer(Math.min(wait, LONGEST_WAIT_MS), () => this.#wake());
   }
 
@@ -117,11 +124,16 @@ export class AlarmClock implements Lifecycle {
       this.#pending.remove(alarm);
       this.#due.add(alarm);
     }
+    let turns = RINGS_AT_ONCE;
     for (const alarm of this.#due) {
-      if (!this.#running) break;
+      if (!this.#running || turns-- === 0) break;
       this.#due.delete(alarm);
       this.#ring(alarm, Math.max(alarm.at, this.clock.now()));
     }
+    if (!this.#running) this.#putBack();
+  }
+
+  #putBack(): void {
     for (const alarm of this.#due) this.#pending.push(alarm);
     this.#due.clear();
   }
