@@ -1,3 +1,4 @@
+import { deferred } from '@elasticjob/core/testing';
 import { Injectable, Module, type ModuleMetadata } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
@@ -56,27 +57,24 @@ const providers = [City, GreetJob];
 
 describe('forRoot', () => {
   it('runs the decorated providers of an application on a registry in memory', async () => {
-    const seen = new Promise<ShardingContext>((resolve) => {
-      @Injectable()
-      @SimpleJob({ name: 'trigger-only', shardingTotalCount: 1 })
-      class TriggerOnlyJob implements SimpleJobHandler {
-        execute(context: ShardingContext): void {
-          resolve(context);
-        }
+    @SimpleJob({ name: 'by-trigger', shardingTotalCount: 1 })
+    class ByTriggerJob implements SimpleJobHandler {
+      readonly called = deferred<ShardingContext>();
+      execute(context: ShardingContext): void {
+        this.called.resolve(context);
       }
+    }
+    @Module({ imports: [ElasticJobModule.forRoot({ registry: 'embedded' })], providers: [ByTriggerJob] })
+    class AppModule {}
 
-      @Module({ imports: [ElasticJobModule.forRoot({ registry: 'embedded' })], providers: [TriggerOnlyJob] })
-      class AppModule {}
-
-      void NestFactory.createApplicationContext(AppModule, { logger: false }).then(async (context) => {
-        const job = context.get(Engine).job('trigger-only');
-        await job.waitFor(({ items }) => items.length === 1);
-        await job.trigger();
-        await seen;
-        await context.close();
-      });
-    });
-    expect(await seen).toMatchObject({ jobName: 'trigger-only', shardingItem: 0 });
+    const context = await NestFactory.createApplicationContext(AppModule, { logger: false });
+    const job = context.get(Engine).job('by-trigger');
+    await job.waitFor(({ items }) => items.length === 1);
+    await job.trigger();
+    const { called } = context.get(ByTriggerJob);
+    await expect(called.promise).resolves.toMatchObject({ jobName: 'by-trigger', shardingItem: 0 });
+    await context.close();
+    expect(job.status().state).toBe('stopped');
   });
 
   it('serves other modules without being imported there, unless it is not global', async () => {

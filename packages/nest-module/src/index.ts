@@ -14,6 +14,7 @@ export {
   type JobFailure,
   type JobOptions,
   type JobStatus,
+  type Registry,
   RegistryError,
   type RunContext,
   SessionLostError,
