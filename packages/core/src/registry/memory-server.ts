@@ -1,7 +1,13 @@
 import { type Clock, systemClock, type Timer } from '../foundation/clock.js';
 import { ElasticJobError } from '../foundation/errors.js';
 import type { Driver, MultiResult } from './driver.js';
-import { type Delivery, MemoryConnection, type MemoryHost, MemorySession } from './memory-session.js';
+import {
+  type Delivery,
+  MemoryConnection,
+  type MemoryHost,
+  MemorySession,
+  type SessionServer,
+} from './memory-session.js';
 import { type Change, type Committed, MemoryTree, parentOf, type TreeEdit } from './memory-tree.js';
 import type { Operation } from './registry.js';
 import type { RegistryOptions } from './registry-options.js';
@@ -48,7 +54,7 @@ interface ServerSession {
  * await Promise.all([a.start(), b.start()]);
  * server.expire(a.session.id);
  */
-export class MemoryServer {
+export class MemoryServer implements SessionServer {
   readonly tree: MemoryTree;
   readonly maxRequestBytes: number;
   readonly #clock: Clock;
@@ -134,24 +140,20 @@ export class MemoryServer {
     this.#attachWaiting();
   }
 
-  /** Connects a client, now or as soon as nothing stands in the way. */
   attach(client: MemorySession): void {
     if (client.ended) return;
     this.#waiting.add(client);
     this.#attachWaiting();
   }
 
-  /** Drops a client that gave up while it was not connected; its session expires in its time. */
   forget(client: MemorySession): void {
     this.#waiting.delete(client);
   }
 
-  /** Cuts the connection; the client comes back at once. */
   drop(sessionId: bigint): void {
     this.#disconnect(sessionId, 0);
   }
 
-  /** Removes a session and, in one transaction, the nodes it owns. */
   endSession(sessionId: bigint): void {
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return;
@@ -164,7 +166,6 @@ export class MemoryServer {
     });
   }
 
-  /** Applies a change and notifies whoever watches what it touches. */
   transact<T>(work: (edit: TreeEdit) => T): Committed<T> {
     const committed = this.tree.transact(work);
     for (const { connection } of this.#sessions.values()) {
@@ -173,7 +174,6 @@ export class MemoryServer {
     return committed;
   }
 
-  /** Applies all operations or none. */
   transactAll(operations: readonly Operation[], sessionId: bigint): MultiResult {
     let index = 0;
     try {

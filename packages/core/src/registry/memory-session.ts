@@ -1,7 +1,7 @@
 import { type Deferred, deferred } from '../foundation/deferred.js';
 import { RegistryError } from '../foundation/errors.js';
 import type { ConnectionEvent, DriverSession, MultiResult, Watcher } from './driver.js';
-import type { MemoryServer } from './memory-server.js';
+import type { Committed, MemoryTree, TreeEdit } from './memory-tree.js';
 import type { CreateMode, NodeStat, Operation } from './registry.js';
 
 /** How messages get from one end of a connection to the other: calls `deliver` later, once per message. */
@@ -14,6 +14,24 @@ export type WatchKind = 'data' | 'exists' | 'children';
 export interface Notification {
   readonly kind: 'created' | 'changed' | 'deleted' | 'children';
   readonly path: string;
+}
+
+/** What a session needs of the server it is with. */
+export interface SessionServer {
+  readonly tree: MemoryTree;
+  readonly maxRequestBytes: number;
+  /** Connects a client, now or as soon as nothing stands in the way. */
+  attach(client: MemorySession): void;
+  /** Drops a client that gave up while it was not connected; its session expires in its time. */
+  forget(client: MemorySession): void;
+  /** Cuts the connection; the client comes back at once. */
+  drop(sessionId: bigint): void;
+  /** Removes a session and, in one transaction, the nodes it owns. */
+  endSession(sessionId: bigint): void;
+  /** Applies a change and notifies whoever watches what it touches. */
+  transact<T>(work: (edit: TreeEdit) => T): Committed<T>;
+  /** Applies all operations or none. */
+  transactAll(operations: readonly Operation[], sessionId: bigint): MultiResult;
 }
 
 /** Where sessions come from: while its network is cut, none of them reaches the server. */
@@ -78,7 +96,7 @@ export class MemoryConnection {
   }
 }
 
-/** The client's end of a session with a {@link MemoryServer}. */
+/** The client's end of a session with a server in memory. */
 export class MemorySession implements DriverSession {
   readonly watches: Record<WatchKind, Map<string, Set<Watcher>>> = {
     data: new Map(),
@@ -95,7 +113,7 @@ export class MemorySession implements DriverSession {
   readonly #pending = new Set<Deferred<never>>();
 
   constructor(
-    private readonly server: MemoryServer,
+    private readonly server: SessionServer,
     readonly host: MemoryHost,
     readonly requestedTimeoutMs: number,
     private readonly onEvent: (event: ConnectionEvent) => void,
