@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { abortable } from '../foundation/abort.js';
 import { deferred } from '../foundation/deferred.js';
 import { ElasticJobError } from '../foundation/errors.js';
-import type { Registry } from '../registry/registry.js';
+import type { Registry, Session } from '../registry/registry.js';
 
 /**
  * Mutual exclusion across processes, node for node as Curator's `LeaderLatch` does it, so that Java and TypeScript wait
  * for each other: an ephemeral sequential child per contender, the lowest sequence holds, each watches only the one
- * before it. Our child carries a uuid, so that one created by a request whose answer was lost is found again.
+ * before it. Our child carries a uuid, so that one created by a request whose answer was lost is found again. Whatever
+ * happens to the connection, no child of ours stays behind in a session that lives: everybody would wait for it.
  *
  * Runs `critical` while holding the latch. If the session is lost while waiting, rejects; while holding, `critical` has
  * to find out by its own requests, which the server refuses.
@@ -45,7 +46,7 @@ async function enter(registry: Registry, latchPath: string): Promise<string> {
     if (result.created) return result.path.slice(result.path.lastIndexOf('/') + 1);
   } catch (error) {
     if (!ElasticJobError.is(error, 'RESULT_UNKNOWN')) throw error;
-    const names = (await registry.children(latchPath))?.names ?? [];
+    const names = (await untilAnswered(registry, () => registry.children(latchPath)))?.names ?? [];
     const created = names.find((name) => name.startsWith(prefix));
     if (created !== undefined) return created;
   }
@@ -79,8 +80,33 @@ async function gone(registry: Registry, path: string, signal?: AbortSignal): Pro
 }
 
 async function leave(registry: Registry, path: string): Promise<void> {
-  // A node that cannot be removed now goes with the session; nothing that `critical` achieved is undone by it.
-  await registry.remove(path).catch((error: unknown) => {
+  // What cannot be removed because the session ended goes with it; nothing that `critical` achieved is undone by it.
+  await untilAnswered(registry, () => registry.remove(path)).catch((error: unknown) => {
     if (!ElasticJobError.is(error)) throw error;
   });
+}
+
+/** Repeats a request that may be repeated, over as many connections as it takes, until somebody answers. */
+async function untilAnswered<T>(registry: Registry, request: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const { connection } = registry.session;
+    try {
+      return await request();
+    } catch (error) {
+      if (!ElasticJobError.is(error, 'CONNECTION_LOSS') && !ElasticJobError.is(error, 'RESULT_UNKNOWN')) throw error;
+      await laterConnection(registry, connection);
+    }
+  }
+}
+
+/** Resolves once there is, or was, a connection later than number `connection`, or there will be none. */
+async function laterConnection(registry: Registry, connection: number): Promise<void> {
+  const later = deferred();
+  const look = (session: Session): void => {
+    if (session.connection > connection || session.state === 'closed') later.resolve();
+  };
+  const undo = registry.onSession(look);
+  look(registry.session);
+  await later.promise;
+  undo();
 }

@@ -15,6 +15,9 @@ export type Claim =
  * that keeps an item from running twice at the same time. Only whoever made a mark removes it.
  */
 export class RunningMarks {
+  /** Items whose mark was asked for and no answer came: what stands there may be ours, or somebody else's. */
+  readonly #doubtful = new Set<number>();
+
   constructor(
     private readonly registry: Registry,
     private readonly jobName: string,
@@ -27,16 +30,33 @@ export class RunningMarks {
    * current when the mark was made. If it is not, the mark is taken back.
    */
   async claim(item: number, isCurrent: () => boolean): Promise<Claim> {
+    this.#doubtful.add(item);
     const mark = await this.registry.create(this.#path(item), this.instanceId, 'ephemeral');
+    this.#doubtful.delete(item);
     if (!mark.created) return { claimed: false, reason: 'running-elsewhere' };
     if (isCurrent()) return { claimed: true, fencingToken: mark.czxid };
     await this.release(item);
     return { claimed: false, reason: 'resharded' };
   }
 
-  /** Removes this instance's mark. Not to be called after the session that made it was lost. */
+  /**
+   * Removes this instance's mark, also one it was never told of because {@link claim} failed. Not to be called after the
+   * session that made it was lost.
+   */
   async release(item: number): Promise<void> {
-    await this.registry.remove(this.#path(item));
+    if (!this.#doubtful.has(item) || (await this.#isOurs(item))) await this.registry.remove(this.#path(item));
+    this.#doubtful.delete(item);
+  }
+
+  async #isOurs(item: number): Promise<boolean> {
+    const mark = await this.registry.read(this.#path(item));
+    return mark?.stat.ephemeralOwner === this.registry.session.id;
+  }
+
+  /** Removes the mark if it is this session's: for a claim whose outcome nobody knows. */
+  async withdraw(item: number): Promise<void> {
+    const mark = await this.registry.read(this.#path(item));
+    if (mark?.stat.ephemeralOwner === this.registry.session.id) await this.release(item);
   }
 
   #path(item: number): string {

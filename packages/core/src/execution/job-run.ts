@@ -36,8 +36,10 @@ export interface RunnableJob {
 export interface Ownership {
   /** Marks the item as running, exclusively; without `monitorExecution` only asks whether the assignment is current. */
   claim(item: number): Promise<Claim | { readonly claimed: true; readonly fencingToken: undefined }>;
-  /** Takes the mark away, if there is one and its session still lives. */
+  /** Takes the mark of a successful claim away. */
   release(item: number): Promise<void>;
+  /** Takes the mark away if a claim that failed made it after all. */
+  withdraw(item: number): Promise<void>;
   /** Takes back items whose marks came too late for the assignment they were due by: somebody decides anew. */
   giveBack(scheduledAt: number, items: readonly number[]): void;
   /** Whether the item is still assigned here. */
@@ -179,9 +181,8 @@ export class JobRuns {
       const claim = await ownership.claim(item);
       return claim.claimed && ownership.session.aborted ? { claimed: false, reason: 'no-session' } : claim;
     } catch (error) {
-      // Whether the mark exists is unknown; if it does, it goes with the session, or with the release that follows.
       this.services.logger.warn('an item could not be marked as running', { item, error: messageOf(error) });
-      await this.#release(item, ownership);
+      await this.#unmark(item, ownership, () => ownership.withdraw(item));
       return { claimed: false, reason: 'no-session' };
     }
   }
@@ -236,7 +237,7 @@ export class JobRuns {
     const { item } = started;
     const failure = await this.services.pool.run(() => this.#call(request, job, ownership, started));
     this.#started.delete(started);
-    await this.#release(item, ownership);
+    await this.#unmark(item, ownership, () => ownership.release(item));
     this.#free(item);
     if (failure === null) return null;
     await this.#handle(job, item, failure.error);
@@ -304,10 +305,10 @@ export class JobRuns {
    * Takes the mark away, for as long as its session lives: a mark that stayed in a living session would keep the item
    * from ever running again. With the session the mark goes by itself.
    */
-  async #release(item: number, ownership: Ownership): Promise<void> {
+  async #unmark(item: number, ownership: Ownership, remove: () => Promise<void>): Promise<void> {
     while (!ownership.session.aborted) {
       try {
-        return await ownership.release(item);
+        return await remove();
       } catch (error) {
         // Ours is gone, and what stands there now was made later, by somebody else: it is not to be touched.
         if (ElasticJobError.is(error, 'RESULT_UNKNOWN')) return;

@@ -306,6 +306,9 @@ export class JobRuntime implements Lifecycle {
       release: async (item) => {
         if (definition.monitorExecution) await this.#marks.release(item);
       },
+      withdraw: async (item) => {
+        if (definition.monitorExecution) await this.#marks.withdraw(item);
+      },
     };
   }
 

@@ -1,0 +1,71 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../foundation/clock.js';
+import { MemoryServer } from '../registry/memory-server.js';
+import type { Registry } from '../registry/registry.js';
+import { RunningMarks } from './running-marks.js';
+
+const clock = new ManualClock('2027-01-01T00:00:00Z');
+const server = new MemoryServer({ clock });
+const started: Registry[] = [];
+
+async function marksOf(instanceId: string): Promise<{ marks: RunningMarks; registry: Registry }> {
+  const registry = server.registry({ namespace: 'test' });
+  started.push(registry);
+  await registry.start();
+  return { marks: new RunningMarks(registry, 'job', instanceId), registry };
+}
+
+const current = (): boolean => true;
+const holder = async (registry: Registry): Promise<string | undefined> =>
+  (await registry.read('job/sharding/0/running'))?.value;
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((registry) => registry.stop()));
+});
+
+describe('the mark of a running item', () => {
+  it('is held by one instance at a time', async () => {
+    const [a, b] = await Promise.all([marksOf('a'), marksOf('b')]);
+    expect(await a.marks.claim(0, current)).toMatchObject({ claimed: true });
+    expect(await b.marks.claim(0, current)).toEqual({ claimed: false, reason: 'running-elsewhere' });
+    await a.marks.release(0);
+    expect(await b.marks.claim(0, current)).toMatchObject({ claimed: true });
+  });
+
+  it('is taken back when the assignment changed while it was made', async () => {
+    const a = await marksOf('a');
+    expect(await a.marks.claim(0, () => false)).toEqual({ claimed: false, reason: 'resharded' });
+    expect(await holder(a.registry)).toBeUndefined();
+  });
+
+  it('is not removed by an instance whose own attempt was never answered', async () => {
+    const [a, b] = await Promise.all([marksOf('a'), marksOf('b')]);
+    const attempt = a.marks.claim(0, current).catch((error: unknown) => error);
+    const { id } = a.registry.session;
+    server.cut(id);
+    expect(await b.marks.claim(0, current)).toMatchObject({ claimed: true });
+    await clock.advance(30_000);
+    expect(await attempt).toMatchObject({ code: 'RESULT_UNKNOWN' });
+    server.restore(id);
+    await clock.advance(1_000);
+    await a.marks.release(0);
+    expect(await holder(b.registry)).toBe('b');
+  });
+
+  it('is removed by the instance that made it though it was never told so', async () => {
+    const a = await marksOf('a');
+    await a.registry.ensure('job/sharding/0');
+    const { id } = a.registry.session;
+    const attempt = a.marks.claim(0, current).catch((error: unknown) => error);
+    await Promise.resolve();
+    await Promise.resolve();
+    server.cut(id, 1);
+    await clock.advance(30_000);
+    expect(await attempt).toMatchObject({ code: 'RESULT_UNKNOWN' });
+    server.restore(id);
+    await clock.advance(1_000);
+    expect(await holder(a.registry)).toBe('a');
+    await a.marks.release(0);
+    expect(await holder(a.registry)).toBeUndefined();
+  });
+});
