@@ -68,4 +68,20 @@ describe('the mark of a running item', () => {
     await a.marks.release(0);
     expect(await holder(a.registry)).toBeUndefined();
   });
+
+  it('is not removed a second time when the first removal was not answered and another instance has made one', async () => {
+    const [a, b] = await Promise.all([marksOf('a'), marksOf('b')]);
+    await a.marks.claim(0, current);
+    const { id } = a.registry.session;
+    const removal = a.marks.release(0).catch((error: unknown) => error);
+    await Promise.resolve();
+    server.cut(id, 1);
+    expect(await b.marks.claim(0, current)).toMatchObject({ claimed: true });
+    await clock.advance(30_000);
+    expect(await removal).toMatchObject({ code: 'CONNECTION_LOSS' });
+    server.restore(id);
+    await clock.advance(1_000);
+    await a.marks.release(0);
+    expect(await holder(b.registry)).toBe('b');
+  });
 });

@@ -15,7 +15,7 @@ export type Claim =
  * that keeps an item from running twice at the same time. Only whoever made a mark removes it.
  */
 export class RunningMarks {
-  /** Items whose mark was asked for and no answer came: what stands there may be ours, or somebody else's. */
+  /** Items of whose mark something was asked and no answer came: what stands there may be ours, or somebody else's. */
   readonly #doubtful = new Set<number>();
 
   constructor(
@@ -41,10 +41,13 @@ export class RunningMarks {
 
   /**
    * Removes this instance's mark, also one it was never told of because {@link claim} failed. Not to be called after the
-   * session that made it was lost.
+   * session that made it was lost. When it fails, call it again: until then the item cannot run.
    */
   async release(item: number): Promise<void> {
-    if (!this.#doubtful.has(item) || (await this.#isOurs(item))) await this.registry.remove(this.#path(item));
+    if (!this.#doubtful.has(item) || (await this.#isOurs(item))) {
+      this.#doubtful.add(item);
+      await this.registry.remove(this.#path(item));
+    }
     this.#doubtful.delete(item);
   }
 
