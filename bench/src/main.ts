@@ -1,0 +1,60 @@
+import { availableParallelism, cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { cronNext } from './cron-next.js';
+import type { Figure, Question } from './question.js';
+import { reOwn } from './re-own.js';
+import { table } from './table.js';
+import { tickLag } from './tick-lag.js';
+import { zookeeperCost } from './zookeeper-cost.js';
+
+const QUESTIONS: readonly Question[] = [cronNext, tickLag, zookeeperCost, reOwn];
+
+const USAGE = `Usage: npm run bench -- [question…]
+
+Answers the named questions, or all of them (about three minutes), and prints a table of figures and budgets.
+
+Questions:
+${QUESTIONS.map(({ name, asks }) => `  ${name.padEnd(16)}${asks}`).join('\n')}
+
+A ZooKeeper server is started where one is needed. Environment: ZOOKEEPER_HOME names an unpacked ZooKeeper distribution;
+without it Debian's package is used. Exit status: 0, also when a budget is missed; 1 when a question has no answer.
+`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean' } } });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const figures: Figure[] = [];
+  for (const question of chosen(positionals)) {
+    progress(question.asks);
+    figures.push(...(await question.answer((text) => progress(`  ${text}`))));
+  }
+  process.stdout.write(`${machine()}\n\n${table(figures)}\n`);
+}
+
+function chosen(names: readonly string[]): readonly Question[] {
+  const known = new Map(QUESTIONS.map((question) => [question.name, question]));
+  if (names.length === 0) return QUESTIONS;
+  return names.map((name) => {
+    const question = known.get(name);
+    if (question !== undefined) return question;
+    throw new Error(`there is no question '${name}'; there are: ${[...known.keys()].join(', ')}`);
+  });
+}
+
+function machine(): string {
+  const model = cpus()[0]?.model.trim() ?? 'unknown processor';
+  const date = new Date().toISOString().slice(0, 10);
+  return `${date}, Node ${process.version}, ${availableParallelism()} cores (${model}), ${process.platform}`;
+}
+
+function progress(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

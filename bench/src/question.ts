@@ -1,0 +1,29 @@
+/** One line of the table. */
+export interface Figure {
+  /** What was measured, with its size: `1,000 jobs every second, memory registry`. */
+  readonly subject: string;
+  /** The figures with their units. */
+  readonly figures: string;
+  /** What was promised; left out where a figure is only told. */
+  readonly budget?: { readonly promise: string; readonly met: boolean };
+}
+
+/** A question about cost or speed, and how to answer it on this machine. */
+export interface Question {
+  /** What to call it on the command line. */
+  readonly name: string;
+  /** The question in words. */
+  readonly asks: string;
+  /** Measures; `say` tells a waiting person what is going on. */
+  answer(say: (progress: string) => void): Promise<Figure[]>;
+}
+
+/** The budget "`value` is at most `limit`". */
+export function atMost(value: number, limit: number, promise: string): Figure['budget'] {
+  return { promise, met: value <= limit };
+}
+
+/** The budget "`value` is at least `limit`". */
+export function atLeast(value: number, limit: number, promise: string): Figure['budget'] {
+  return { promise, met: value >= limit };
+}
