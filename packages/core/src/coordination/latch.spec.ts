@@ -1,110 +1,104 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StoppedError } from '../foundation/abort.js';
 import { ManualClock, settle } from '../foundation/clock.js';
 import { deferred } from '../foundation/deferred.js';
 import { MemoryServer } from '../registry/memory-server.js';
 import type { Registry } from '../registry/registry.js';
 import { latchOrder, withLatch } from './latch.js';
 
-const LATCH = 'job/leader/election/latch';
-const clock = new ManualClock('2027-01-01T00:00:00Z');
-const server = new MemoryServer({ clock });
-const started: Registry[] = [];
+const PATH = 'job/leader/election/latch';
+let server: MemoryServer;
+let registries: Registry[];
 
-async function begin(): Promise<Registry> {
-  const registry = server.registry({ namespace: 'test' });
-  started.push(registry);
-  await registry.start();
-  return registry;
-}
-
-const places = async (registry: Registry): Promise<readonly string[]> => (await registry.children(LATCH))?.names ?? [];
-
-afterEach(async () => {
-  await Promise.all(started.splice(0).map((registry) => registry.stop()));
+beforeEach(async () => {
+  server = new MemoryServer({ clock: new ManualClock() });
+  registries = ['a', 'b', 'c'].map(() => server.registry({ namespace: 'test' }));
+  await Promise.all(registries.map((registry) => registry.start()));
 });
+afterEach(() => Promise.all(registries.map((registry) => registry.stop())));
+
+const registry = (index: number): Registry => {
+  const found = registries[index];
+  if (found === undefined) throw new Error(`no registry ${index}`);
+  return found;
+};
 
 describe('the latch', () => {
-  it('orders by what follows the last latch-, whatever the name begins with', () => {
-    const [first, second, third] = ['_c_f-latch-0000000001', 'latch-0000000002', '_c_a-latch-0000000010'];
-    expect(latchOrder([third, second, first])).toEqual([first, second, third]);
+  it('is held by one at a time, in the order of arrival', async () => {
+    const held: string[] = [];
+    const releases = [deferred(), deferred(), deferred()];
+    const turns = releases.map((release, index) =>
+      withLatch(registry(index), PATH, async () => {
+        held.push(`in ${index}`);
+        await release.promise;
+        held.push(`out ${index}`);
+      }),
+    );
+    await settle();
+    expect(held).toEqual(['in 0']);
+    releases[2]?.resolve();
+    releases[1]?.resolve();
+    await settle();
+    expect(held).toEqual(['in 0']);
+    releases[0]?.resolve();
+    await Promise.all(turns);
+    expect(held).toEqual(['in 0', 'out 0', 'in 1', 'out 1', 'in 2', 'out 2']);
   });
 
-  it('is held by one contender at a time, in the order in which they came', async () => {
-    const [a, b] = await Promise.all([begin(), begin()]);
-    const release = deferred();
-    const order: string[] = [];
-    const first = withLatch(a, LATCH, async () => {
-      order.push('a in');
-      await release.promise;
-      order.push('a out');
-    });
-    await settle();
-    const second = withLatch(b, LATCH, async () => void order.push('b in'));
-    await settle();
-    release.resolve();
-    await Promise.all([first, second]);
-    expect(order).toEqual(['a in', 'a out', 'b in']);
-    expect(await places(a)).toEqual([]);
+  it('leaves no contender behind, also when its work fails', async () => {
+    await expect(withLatch(registry(0), PATH, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect((await registry(0).children(PATH))?.names).toEqual([]);
   });
 
-  it('waits for a foreign contender in front, and passes when it has gone', async () => {
-    const [a, java] = await Promise.all([begin(), begin()]);
-    const foreign = await java.create(
-      `${LATCH}/_c_00000000-0000-0000-0000-000000000000-latch-`,
+  it('passes on when the holder dies', async () => {
+    const never = deferred();
+    const dead = withLatch(registry(0), PATH, () => never.promise);
+    dead.catch(() => undefined);
+    await settle();
+    const next = withLatch(registry(1), PATH, async () => 'mine');
+    await settle();
+    server.expire(registry(0).session.id);
+    expect(await next).toBe('mine');
+    never.reject(new Error('over'));
+  });
+
+  it('waits for a contender of Curator, whose name has a uuid of its own', async () => {
+    await registry(1).ensure(PATH);
+    const foreign = await registry(1).create(
+      `${PATH}/_c_aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa-latch-`,
       '',
       'ephemeral-sequential',
     );
-    let passed = false;
-    const turn = withLatch(a, LATCH, async () => {
-      passed = true;
+    let entered = false;
+    const mine = withLatch(registry(0), PATH, async () => {
+      entered = true;
     });
     await settle();
-    expect(passed).toBe(false);
-    await java.remove(foreign.created ? foreign.path : '');
-    await turn;
-    expect(passed).toBe(true);
+    expect(entered).toBe(false);
+    if (foreign.created) await registry(1).remove(foreign.path);
+    await mine;
+    expect(entered).toBe(true);
   });
 
-  it('leaves no place behind when the wait is called off', async () => {
-    const [a, b] = await Promise.all([begin(), begin()]);
+  it('gives up waiting when told to, and its place with it', async () => {
     const release = deferred();
-    const first = withLatch(a, LATCH, () => release.promise);
+    const holder = withLatch(registry(0), PATH, () => release.promise);
     await settle();
-    const stop = new AbortController();
-    const second = withLatch(b, LATCH, () => Promise.resolve(), stop.signal);
+    const impatient = new AbortController();
+    const waiting = withLatch(registry(1), PATH, async () => undefined, impatient.signal);
     await settle();
-    stop.abort(new Error('called off'));
-    await expect(second).rejects.toThrow('called off');
-    expect(await places(a)).toHaveLength(1);
+    impatient.abort(new StoppedError());
+    await expect(waiting).rejects.toMatchObject({ code: 'STOPPED' });
+    expect((await registry(0).children(PATH))?.names).toHaveLength(1);
     release.resolve();
-    await first;
+    await holder;
   });
 
-  it('gives its place up after an outage that outlasts the retries, so that nobody waits for it for ever', async () => {
-    const [a, b] = await Promise.all([begin(), begin()]);
-    const { id } = a.session;
-    const turn = withLatch(a, LATCH, async () => server.cut(id)).catch((error: unknown) => error);
-    await clock.advance(30_000);
-    server.restore(id);
-    await clock.advance(5_000);
-    await turn;
-    expect(a.session.id).toBe(id);
-    expect(await places(b)).toEqual([]);
-  });
-
-  it('finds the place again that it took without being told, however long the outage', async () => {
-    const [a, b] = await Promise.all([begin(), begin()]);
-    await b.ensure(LATCH);
-    const { id } = a.session;
-    const turn = withLatch(a, LATCH, () => Promise.resolve()).catch((error: unknown) => error);
-    await Promise.resolve();
-    await Promise.resolve();
-    server.cut(id, 1);
-    expect(await places(b)).toHaveLength(1);
-    await clock.advance(30_000);
-    server.restore(id);
-    await clock.advance(5_000);
-    await turn;
-    expect(await places(b)).toEqual([]);
+  it('orders contenders by what follows the last "latch-", whatever stands before it', () => {
+    expect(latchOrder(['_c_z-latch-0000000002', 'latch-0000000010', '_c_latch-a-latch-0000000001'])).toEqual([
+      '_c_latch-a-latch-0000000001',
+      '_c_z-latch-0000000002',
+      'latch-0000000010',
+    ]);
   });
 });

@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../foundation/clock.js';
+import { MemoryServer } from '../registry/memory-server.js';
+import type { Operation, Registry } from '../registry/registry.js';
+import { type AssignmentPlan, decodePlan } from './assignment-plan.js';
+import type { Member } from './job-view.js';
+import { type ReshardingOutcome, raise, readOwners, reshard } from './resharding.js';
+import { averageAllocation, type ShardingStrategy } from './sharding-strategies.js';
+
+let clock: ManualClock;
+let server: MemoryServer;
+let registry: Registry;
+
+const members = (...names: string[]): Member[] =>
+  names.map((name, index) => ({
+    instanceId: name,
+    serverIp: '10.0.0.1',
+    labels: null,
+    draining: false,
+    session: BigInt(index),
+  }));
+
+const assign = (
+  who: Member[],
+  itemCount: number,
+  former: AssignmentPlan | null = null,
+  strategy: ShardingStrategy = averageAllocation,
+): Promise<ReshardingOutcome> =>
+  reshard(registry, { jobName: 'job', itemCount, members: who, strategy, former, now: clock.now() });
+
+const planOf = (outcome: ReshardingOutcome): AssignmentPlan => {
+  if (!outcome.published) throw new Error(outcome.reason);
+  return outcome.plan;
+};
+const owners = async (count: number): Promise<string> => {
+  const found = await readOwners(
+    registry,
+    'job',
+    Array.from({ length: count }, (_, item) => item),
+  );
+  return Array.from({ length: count }, (_, item) => found.get(item) ?? '-').join('');
+};
+
+describe.each([{ atomicCommit: true }, { atomicCommit: false }])('a resharding, %o', ({ atomicCommit }) => {
+  beforeEach(async () => {
+    clock = new ManualClock(1000);
+    server = new MemoryServer({ clock });
+    registry = server.registry({ namespace: 'test', atomicCommit });
+    await registry.start();
+  });
+  afterEach(() => registry.stop());
+
+  it('gives every item an owner, writes the plan, and lowers the flags', async () => {
+    const plan = planOf(await assign(members('b', 'a'), 4));
+    expect(await owners(4)).toBe('bbaa');
+    const flags = await registry.children('job/leader/sharding');
+    expect(flags?.names).toEqual([]);
+    expect(flags?.stat.cversion).toBe(plan.changes);
+    expect(decodePlan((await registry.read('job/extension/plan'))?.value ?? '')).toEqual(plan);
+    expect(plan.spans[0].after).toBe(1000);
+  });
+
+  it('dates the plan by when the resharding was asked for', async () => {
+    await raise(registry, 'job');
+    await clock.advance(500);
+    expect(planOf(await assign(members('a'), 1)).spans[0].after).toBe(1000);
+  });
+
+  it('writes only what differs, and reads no item while the last plan is known to hold', async () => {
+    const former = planOf(await assign(members('b', 'a'), 4));
+    const before = await registry.read('job/sharding/0/instance');
+    const reads = spyOnReads();
+    await assign(members('b', 'c'), 4, former);
+    expect(reads()).not.toContain('job/sharding/0/instance');
+    expect(await owners(4)).toBe('bbcc');
+    expect((await registry.read('job/sharding/0/instance'))?.stat.mzxid).toBe(before?.stat.mzxid);
+  });
+
+  it('reads the items when another leader was at work since the last plan', async () => {
+    const former = planOf(await assign(members('b', 'a'), 2));
+    await registry.ensure('job/leader/sharding/necessary');
+    await registry.remove('job/sharding/1/instance');
+    await registry.remove('job/leader/sharding/necessary');
+    await assign(members('b', 'a'), 2, former);
+    expect(await owners(2)).toBe('ba');
+  });
+
+  it('reads the items again after an attempt that failed, and mends them', async () => {
+    const former = planOf(await assign(members('b', 'a'), 2));
+    await registry.remove('job/sharding/1/instance');
+    const failed = await assign(members('c', 'd'), 2, former);
+    expect(failed).toMatchObject({ published: false });
+    expect((await registry.children('job/leader/sharding'))?.names).toEqual(['necessary']);
+    expect(await assign(members('c', 'd'), 2, former)).toMatchObject({ published: true });
+    expect(await owners(2)).toBe('cd');
+  });
+
+  it('takes items away when there are fewer, but leaves one that still runs', async () => {
+    const former = planOf(await assign(members('a'), 4));
+    await registry.create('job/sharding/3/running', 'a', 'ephemeral');
+    await assign(members('a'), 2, former);
+    expect((await registry.children('job/sharding'))?.names).toEqual(['0', '1', '3']);
+    expect(await owners(4)).toBe('aa--');
+  });
+
+  it('leaves it to the leader that is already assigning', async () => {
+    const other = server.registry({ namespace: 'test' });
+    await other.start();
+    await other.create('job/leader/sharding/processing', '', 'ephemeral');
+    expect(await assign(members('a'), 1)).toMatchObject({
+      published: false,
+      reason: expect.stringContaining('another leader'),
+    });
+    await other.stop();
+    expect(await assign(members('a'), 1)).toMatchObject({ published: true });
+  });
+
+  it('is not disturbed by junk among the items', async () => {
+    await registry.put('job/sharding/banana', 'x');
+    expect(await assign(members('a'), 2)).toMatchObject({ published: true });
+    expect(await owners(2)).toBe('aa');
+  });
+
+  it('keeps the flag up when a strategy fails, and names the strategy', async () => {
+    const nonsense: ShardingStrategy = { type: 'NONSENSE', assign: () => ['nobody-we-know'] };
+    await expect(assign(members('a'), 1, null, nonsense)).rejects.toThrow(/NONSENSE/);
+    expect((await registry.children('job/leader/sharding'))?.names).toContain('necessary');
+  });
+});
+
+/** The paths read from now on. */
+function spyOnReads(): () => string[] {
+  const paths: string[] = [];
+  const read = registry.read.bind(registry);
+  registry.read = (path) => {
+    paths.push(path);
+    return read(path);
+  };
+  return () => paths;
+}
+
+describe('an interrupted resharding without transactions', () => {
+  it('leaves the flag up whatever it had written, so that the next leader starts over', async () => {
+    clock = new ManualClock(1000);
+    server = new MemoryServer({ clock });
+    registry = server.registry({ namespace: 'test', atomicCommit: false });
+    await registry.start();
+    const former = planOf(await assign(members('b', 'a'), 4));
+    const commit = registry.commit.bind(registry);
+    // The process dies after the owners were written and before the plan was.
+    registry.commit = (stages: readonly (readonly Operation[])[]) => commit(stages.slice(0, 1));
+    await assign(members('c'), 4, former);
+    await registry.stop();
+    registry = server.registry({ namespace: 'test' });
+    await registry.start();
+    expect(await owners(4)).toBe('cccc');
+    expect((await registry.children('job/leader/sharding'))?.names).toEqual(['necessary']);
+    expect(await assign(members('d'), 4, former)).toMatchObject({ published: true });
+    expect(await owners(4)).toBe('dddd');
+    await registry.stop();
+  });
+});
