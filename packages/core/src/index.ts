@@ -3,7 +3,12 @@
  * What tests need is in `@elasticjob/core/testing`.
  */
 
-export type { ShardingCandidate, ShardingInput, ShardingStrategy } from './coordination/sharding-strategies.js';
+export type {
+  ItemOwners,
+  ShardingCandidate,
+  ShardingInput,
+  ShardingStrategy,
+} from './coordination/sharding-strategies.js';
 export type { JobErrorHandler, JobFailure, JobListener, PoolPolicy, RunContext } from './execution/job-extensions.js';
 export type { ItemExecutor, ItemRun, JobKind } from './execution/job-kind.js';
 // foundation

@@ -1,6 +1,6 @@
 /** What tests of applications with jobs need: a registry in memory, a clock that moves when told, and what was run. */
 
-import { Engine, type EngineOptions, type Timer } from '@elasticjob/core';
+import { Engine, type EngineOptions } from '@elasticjob/core';
 import { ManualClock, MemoryTraceSink } from '@elasticjob/core/testing';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ElasticJobModule } from './elastic-job.module.js';
@@ -47,15 +47,8 @@ export class ElasticJobTestingModule {
   }
 }
 
-/** Fractions of a millisecond would add up to rounding errors, and a fire be a hair away from where a test goes. */
-class WholeMillisecondClock extends ManualClock {
-  override setTimer(ms: number, callback: () => void): Timer {
-    return super.setTimer(Math.ceil(ms), callback);
-  }
-}
-
 function testingModule({ startAt = '2027-01-01T00:00:00Z' }: TestTime, imports: DynamicModule[]): DynamicModule {
-  const clock = new WholeMillisecondClock(startAt);
+  const clock = new ManualClock(startAt);
   const traces = new MemoryTraceSink();
   const overrides: Partial<EngineOptions> = { registry: 'embedded', clock, traceSinks: [traces] };
   return {

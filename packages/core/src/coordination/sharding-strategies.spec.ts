@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  type Assignment,
   averageAllocation,
+  type ItemOwners,
   odevity,
   roundRobin,
   type ShardingInput,
@@ -19,7 +19,7 @@ const input = (ids: readonly string[], itemCount: number, jobName = 'job'): Shar
 });
 
 /** `a=0,1 b=2`, as the specification writes it. */
-function shown(ids: readonly string[], assignment: Assignment): string {
+function shown(ids: readonly string[], assignment: ItemOwners): string {
   const items = (id: string) => assignment.flatMap((owner, item) => (owner === id ? [item] : []));
   return ids.map((id) => `${id}=${items(id).join()}`).join(' ');
 }

@@ -23,7 +23,7 @@ export interface ShardingInput {
 }
 
 /** The owner of each item: index = item, value = instance id, `null` = nobody. */
-export type Assignment = readonly (string | null)[];
+export type ItemOwners = readonly (string | null)[];
 
 /**
  * Decides which instance owns which item. A pure function: the same input must give the same assignment on every
@@ -39,7 +39,7 @@ export type Assignment = readonly (string | null)[];
 export interface ShardingStrategy {
   /** The name used in `jobShardingStrategyType`; capitals do not matter. */
   readonly type: string;
-  assign(input: ShardingInput): Assignment;
+  assign(input: ShardingInput): ItemOwners;
 }
 
 /**
@@ -95,7 +95,7 @@ export const roundRobin: ShardingStrategy = {
 /** The strategies that every member has. The first is the default. */
 export const BUILT_IN_STRATEGIES: readonly ShardingStrategy[] = [averageAllocation, odevity, roundRobin];
 
-function averageOver(instances: readonly ShardingCandidate[], itemCount: number): Assignment {
+function averageOver(instances: readonly ShardingCandidate[], itemCount: number): ItemOwners {
   const share = instances.length === 0 ? 0 : Math.floor(itemCount / instances.length);
   const even = share * instances.length;
   const ownerOf = (item: number): string | null =>
@@ -109,7 +109,7 @@ function averageOver(instances: readonly ShardingCandidate[], itemCount: number)
  *
  * @throws ConfigurationError `INVALID_CONFIGURATION`, naming the strategy and the job; nothing was assigned.
  */
-export function validateAssignment(type: string, assignment: unknown, input: ShardingInput): Assignment {
+export function validateAssignment(type: string, assignment: unknown, input: ShardingInput): ItemOwners {
   const refuse = (seen: string, expected: string): ConfigurationError =>
     new ConfigurationError(
       'INVALID_CONFIGURATION',

@@ -310,6 +310,23 @@ describe('stopping', () => {
     expect(reasons).toMatchObject([{ code: 'STOPPED', message: 'enough' }, { code: 'STOPPED' }]);
   });
 
+  it('waits for the listeners that hear of the end', async () => {
+    const bench = new Bench();
+    const told = deferred();
+    bench.listeners.push({ type: 'SLOW', afterJobExecuted: () => told.promise });
+    const run = bench.run([0]);
+    await settle();
+    let idle = false;
+    const ended = bench.runs.idle().then(() => {
+      idle = true;
+    });
+    await settle();
+    expect(bench.runs.runningItems).toEqual([]);
+    expect(idle).toBe(false);
+    told.resolve();
+    await Promise.all([run, ended]);
+  });
+
   it('starts nothing that was still on its way', async () => {
     const bench = new Bench();
     const claimed = deferred();

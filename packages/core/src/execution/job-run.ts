@@ -82,6 +82,8 @@ export class JobRuns {
   /** Sessions whose loss this object already listens for: one listener each, however many runs there are. */
   readonly #sessions = new WeakSet<AbortSignal>();
   #stopped: StoppedError | null = null;
+  /** Runs whose promise has not settled. */
+  #open = 0;
   #idle = deferred();
 
   constructor(private readonly services: RunServices) {}
@@ -91,9 +93,9 @@ export class JobRuns {
     return [...this.#busy].sort((one, other) => one - other);
   }
 
-  /** Resolves when no item is busy. */
+  /** Resolves when no item is busy and no listener or error handler is at work. */
   async idle(): Promise<void> {
-    while (this.#busy.size > 0) await this.#idle.promise;
+    while (this.#open > 0) await this.#idle.promise;
   }
 
   /** Aborts what runs, and what is still to start. */
@@ -107,6 +109,19 @@ export class JobRuns {
    * says that a failure fails the run (THROW).
    */
   async run(request: RunRequest, job: RunnableJob, ownership: Ownership): Promise<void> {
+    this.#open += 1;
+    try {
+      await this.#run(request, job, ownership);
+    } finally {
+      this.#open -= 1;
+      if (this.#open === 0) {
+        this.#idle.resolve();
+        this.#idle = deferred();
+      }
+    }
+  }
+
+  async #run(request: RunRequest, job: RunnableJob, ownership: Ownership): Promise<void> {
     const items = this.#reserve(request, job);
     if (items.length === 0) return;
     const taskId = this.#taskId(job, items);
@@ -142,13 +157,6 @@ export class JobRuns {
     return free;
   }
 
-  #free(item: number): void {
-    this.#busy.delete(item);
-    if (this.#busy.size > 0) return;
-    this.#idle.resolve();
-    this.#idle = deferred();
-  }
-
   async #claim(
     request: RunRequest,
     job: RunnableJob,
@@ -163,7 +171,7 @@ export class JobRuns {
       if (claim?.claimed) return [this.#begin(request, job, ownership, taskId, item, claim.fencingToken)];
       const reason = claim?.reason ?? 'no-session';
       refused.set(reason, [...(refused.get(reason) ?? []), item]);
-      this.#free(item);
+      this.#busy.delete(item);
       return [];
     });
     for (const [reason, skipped] of refused) {
@@ -220,6 +228,7 @@ export class JobRuns {
     const { session, abort } = started;
     this.#started.add(started);
     if (this.#stopped !== null) abort.abort(this.#stopped);
+    if (session.aborted) abort.abort(new SessionLostError());
     if (this.#sessions.has(session)) return;
     this.#sessions.add(session);
     onAbort(session, () => {
@@ -238,7 +247,7 @@ export class JobRuns {
     const failure = await this.services.pool.run(() => this.#call(request, job, ownership, started));
     this.#started.delete(started);
     await this.#unmark(item, ownership, () => ownership.release(item));
-    this.#free(item);
+    this.#busy.delete(item);
     if (failure === null) return null;
     await this.#handle(job, item, failure.error);
     return { item, error: failure.error };

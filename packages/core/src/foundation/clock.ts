@@ -77,7 +77,8 @@ export class ManualClock implements Clock {
   }
 
   setTimer(ms: number, callback: () => void): Timer {
-    const timer = { at: this.#elapsed + Math.max(0, ms), order: this.#order++, callback };
+    // Whole milliseconds, as real timers have them: fractions would add up, and a test arrive a hair before a fire.
+    const timer = { at: this.#elapsed + Math.ceil(Math.max(0, ms)), order: this.#order++, callback };
     this.#timers.add(timer);
     return { cancel: () => void this.#timers.delete(timer) };
   }
