@@ -1,7 +1,8 @@
 import { SessionLostError, StoppedError } from '../foundation/abort.js';
 import type { Clock, Timer } from '../foundation/clock.js';
+import { deferred } from '../foundation/deferred.js';
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
-import type { TaskGroup } from '../foundation/lifecycle.js';
+import { TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry, Session, TreeWatch } from '../registry/registry.js';
@@ -47,7 +48,6 @@ export interface MemberServices {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly tasks: TaskGroup;
   readonly identity: InstanceIdentity;
 }
 
@@ -87,13 +87,15 @@ export class JobMember {
   #forgetSession: () => void = () => undefined;
   readonly #left = new AbortController();
   readonly #membership: Membership;
+  readonly #tasks: TaskGroup;
 
   constructor(
     private readonly services: MemberServices,
     private readonly jobName: string,
     private readonly hooks: MemberHooks,
   ) {
-    const { registry, clock, identity } = services;
+    const { registry, clock, identity, logger } = services;
+    this.#tasks = new TaskGroup(logger);
     this.#membership = new Membership(registry, clock, jobName, identity);
   }
 
@@ -133,11 +135,21 @@ export class JobMember {
     return members.map((member) => member.instanceId).filter((id) => id !== this.services.identity.instanceId);
   }
 
+  /** Whether the assignment in force was made without this instance, so that no fire after it is this one's. */
+  get isHandedOver(): boolean {
+    if (this.#left.signal.aborted) return true;
+    if (this.#view === null || !this.isCurrent() || this.items.length > 0) return false;
+    const { planHolds, plan } = this.#view;
+    return !(planHolds && plan?.members.includes(this.services.identity.instanceId));
+  }
+
   /** Registers, watches the job, and takes part from now on. */
   async join(status: ServerStatus): Promise<void> {
     const { registry, identity } = this.services;
     await this.#membership.announceServer(status);
+    this.#left.signal.throwIfAborted();
     await this.#register(registry.session);
+    this.#left.signal.throwIfAborted();
     this.#forgetSession = registry.onSession((session) => this.#onSession(session));
     const selection = viewSelection(identity.instanceId, []);
     this.#watch = await registry.watchTree(this.jobName, selection, () => this.#see());
@@ -150,13 +162,19 @@ export class JobMember {
     await this.#membership.drain();
   }
 
+  /** Begins nothing more and waits for nothing more. A {@link join} under way rejects as `STOPPED`. */
+  retire(): void {
+    this.#left.abort(new StoppedError(`job '${this.jobName}' was stopped`));
+    this.#retry?.cancel();
+  }
+
   /** Gives up leadership and membership and stops watching. What cannot be undone now goes with the session. */
   async leave(): Promise<void> {
-    this.#left.abort(new StoppedError());
-    this.#retry?.cancel();
+    this.retire();
     this.#forgetSession();
     this.#watch?.close();
     if (!this.isConnected) return;
+    await this.#atRest();
     await resign(this.services.registry, this.jobName);
     await this.#membership.leave();
   }
@@ -171,7 +189,7 @@ export class JobMember {
     this.#lookAgain = true;
     if (this.#looking || this.#left.signal.aborted) return;
     this.#looking = true;
-    this.services.tasks.run('coordination', () => this.#lookUntilDone());
+    this.#tasks.run('coordination', () => this.#lookUntilDone());
   }
 
   /** Takes the request to run away. Resolves to whether it was still there. */
@@ -191,6 +209,19 @@ export class JobMember {
   currency(): () => boolean {
     const fence = this.#fence;
     return () => fence !== null && this.#isFresh(fence);
+  }
+
+  /**
+   * Resolves when nothing is under way any more that could make this instance leader or member again, or when the
+   * connection is gone and nothing could be undone.
+   */
+  async #atRest(): Promise<void> {
+    const disconnected = deferred();
+    const undo = this.services.registry.onSession(({ state }) => {
+      if (state !== 'connected') disconnected.resolve();
+    });
+    await Promise.race([this.#tasks.drained(), disconnected.promise]);
+    undo();
   }
 
   // ---- session -------------------------------------------------------------------------------------------------------
@@ -252,10 +283,10 @@ export class JobMember {
     if (this.#session !== session.id) await this.#register(session);
     const view = this.#view;
     const goal = this.hooks.goal();
-    if (view === null || goal === null || !this.#sees(ACTED_UPON)) return;
-    await this.#followAssignment(view, goal.itemCount);
-    const strategy = goal.strategy.type;
-    for (const reaction of react(view, this.#self, { ...goal, strategy })) await this.#perform(reaction, view);
+    if (view === null || !this.#sees(ACTED_UPON)) return;
+    if (goal !== null) await this.#followAssignment(view, goal.itemCount);
+    const wanted = goal === null ? null : { itemCount: goal.itemCount, strategy: goal.strategy.type };
+    for (const reaction of react(view, this.#self, wanted)) await this.#perform(reaction, view);
   }
 
   /**
@@ -362,8 +393,8 @@ export class JobMember {
   #campaign(): void {
     if (this.#campaigning) return;
     this.#campaigning = true;
-    const { registry, identity, tasks } = this.services;
-    tasks.run('leader election', async () => {
+    const { registry, identity } = this.services;
+    this.#tasks.run('leader election', async () => {
       try {
         const won = await campaign(registry, this.jobName, identity.instanceId, this.#left.signal);
         if (won) this.hooks.onEvent('elected', {});

@@ -14,6 +14,8 @@ import { jobPath, layout, type ServerStatus } from './job-layout.js';
 export class Membership {
   /** Sessions of this process in which the instance was registered; nodes they left behind are ours to remove. */
   readonly #sessions = new Set<bigint>();
+  /** What the instance says of itself, in whichever session it is registered. */
+  #labels: string | null = null;
   readonly #path: string;
   readonly #serverPath: string;
 
@@ -37,10 +39,8 @@ export class Membership {
    * waited for as long as that session can live without its process, then it is an `INSTANCE_CONFLICT`.
    */
   async register(signal?: AbortSignal): Promise<void> {
-    const { instanceId, serverIp } = this.identity;
-    const value = encodeInstance({ instanceId, serverIp, labels: null });
     const session = this.registry.session.id;
-    while (!(await this.registry.create(this.#path, value, 'ephemeral')).created) {
+    while (!(await this.registry.create(this.#path, this.#record, 'ephemeral')).created) {
       const holder = await this.registry.read(this.#path);
       if (holder?.stat.ephemeralOwner === session) break;
       if (holder !== null) await this.#clear(holder, signal);
@@ -51,14 +51,10 @@ export class Membership {
 
   /** Tells the leader that this instance takes on nothing more. Java sees the label and ignores it. */
   async drain(): Promise<void> {
-    const { instanceId, serverIp } = this.identity;
+    this.#labels = DRAINING;
     const node = await this.registry.read(this.#path);
-    if (node === null) return;
-    await this.registry.write(
-      this.#path,
-      encodeInstance({ instanceId, serverIp, labels: DRAINING }),
-      node.stat.version,
-    );
+    if (node?.stat.ephemeralOwner !== this.registry.session.id) return;
+    await this.registry.write(this.#path, this.#record, node.stat.version);
   }
 
   /** Leaves, if this session is the registered one. */
@@ -70,6 +66,11 @@ export class Membership {
   /** Whether the instance's node is really absent, as a fresh read says. */
   async isAbsent(): Promise<boolean> {
     return (await this.registry.read(this.#path)) === null;
+  }
+
+  get #record(): string {
+    const { instanceId, serverIp } = this.identity;
+    return encodeInstance({ instanceId, serverIp, labels: this.#labels });
   }
 
   /** A Java member that starts up at this moment may collect the server's node as one without instances. */

@@ -35,11 +35,10 @@ interface Row {
 }
 
 /**
- * The one table of reactions, in the order in which they are performed. It looks at a state, not at events: whatever was
+ * The one table of reactions of a member, in the order in which they are performed. It looks at a state, not at events: whatever was
  * missed, the next look shows what is still to do, and doing it twice does no harm.
  */
 const TABLE: readonly Row[] = [
-  { reaction: 'shut-down', when: (view, self) => !view.members.has(self.instanceId) && !self.draining },
   { reaction: 'campaign', when: (view, self) => view.leader === null && isEnabled(view, self) && !self.draining },
   { reaction: 'abdicate', when: (view, self) => leads(view, self) && !isEnabled(view, self) },
   {
@@ -49,10 +48,18 @@ const TABLE: readonly Row[] = [
   { reaction: 'trigger', when: (view) => view.triggered },
 ];
 
-/** What `self` has to do, given what it sees. A job that is to be shut down here does nothing else. */
-export function react(view: JobView, self: Self, goal: ShardingGoal): Reaction[] {
-  const due = TABLE.filter((row) => row.when(view, self, goal)).map((row) => row.reaction);
-  return due.includes('shut-down') ? ['shut-down'] : due;
+/**
+ * What `self` has to do, given what it sees. A job that is to be shut down here does nothing else; with a definition that
+ * cannot be followed (`goal` is `null`) it does nothing but that.
+ */
+export function react(view: JobView, self: Self, goal: ShardingGoal | null): Reaction[] {
+  if (isShutDown(view, self)) return ['shut-down'];
+  if (goal === null) return [];
+  return TABLE.filter((row) => row.when(view, self, goal)).map((row) => row.reaction);
+}
+
+function isShutDown(view: JobView, self: Self): boolean {
+  return !view.members.has(self.instanceId) && !self.draining;
 }
 
 /** Whether this instance leads in its present session; a node left by a former session of its own does not count. */

@@ -23,10 +23,12 @@ export class JobTimer {
     private readonly onFire: (fire: DueFire) => void,
   ) {}
 
-  /** Fires by `schedule` from now on; `null` = no more fires. */
+  /** Fires by `schedule` from now on; `null` = no more fires. A fire already due whose timer is late comes first. */
   set(schedule: CronSchedule | null): void {
+    const now = this.now();
+    if (this.#alarm !== null && this.#alarm.at <= now) this.#ring(this.#alarm.at, now);
     this.#schedule = schedule;
-    this.#setAlarm(schedule?.next(this.now()) ?? null);
+    this.#setAlarm(schedule?.next(now) ?? null);
   }
 
   /** The next planned times. */

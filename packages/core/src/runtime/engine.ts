@@ -74,8 +74,9 @@ export class Engine implements Lifecycle {
    * Throws a `ConfigurationError`: `DUPLICATE_JOB`, `UNKNOWN_EXTENSION`, `INVALID_CONFIGURATION`, `JOB_CLASS_CONFLICT`.
    */
   async add(definition: JobDefinition, handler: JobHandler, origin = 'an anonymous handler'): Promise<JobHandle> {
+    if (this.#stopped !== null) throw stoppedEngine();
     const entry = this.#register(definition, handler, origin);
-    if (this.#started !== null && this.#stopped === null) {
+    if (this.#started !== null) {
       await this.#started;
       await this.#startJob(entry);
     }
@@ -87,7 +88,7 @@ export class Engine implements Lifecycle {
     this.job(jobName);
     const entry = this.#jobs.get(jobName);
     await entry?.runtime.stop();
-    this.#jobs.delete(jobName);
+    if (this.#jobs.get(jobName) === entry) this.#jobs.delete(jobName);
   }
 
   /**
@@ -122,8 +123,7 @@ export class Engine implements Lifecycle {
   }
 
   async #start(): Promise<void> {
-    if (this.#stopped !== null)
-      throw new ElasticJobError('INVALID_STATE', 'the engine was stopped; create another one');
+    if (this.#stopped !== null) throw stoppedEngine();
     await this.registry.start();
     await this.container.get<AlarmClock>(TYPES.AlarmClock).start();
     const waiting = [...this.#jobs.values()];
@@ -163,6 +163,10 @@ export class Engine implements Lifecycle {
       this.container.get<Logger>(TYPES.Logger).warn('traces could not be flushed', { error: messageOf(error) });
     }
   }
+}
+
+function stoppedEngine(): ElasticJobError {
+  return new ElasticJobError('INVALID_STATE', 'the engine was stopped; create another one');
 }
 
 function startFailure(failures: readonly unknown[]): ConfigurationError {

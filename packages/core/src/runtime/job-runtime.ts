@@ -90,7 +90,7 @@ export class JobRuntime implements Lifecycle {
   #state: JobState = 'new';
   #job: EquippedJob;
   #problem: string | null = null;
-  #configVersion = -1;
+  #configText: string | null = null;
   #reconcile: Timer | null = null;
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
@@ -116,11 +116,7 @@ export class JobRuntime implements Lifecycle {
     this.#job = equip(ownDefinition, handler, services.extensions);
     this.#logger = services.logger.child({ job: jobName });
     this.#tasks = new TaskGroup(this.#logger);
-    this.#member = new JobMember(
-      { registry, clock, logger: this.#logger, tasks: this.#tasks, identity },
-      jobName,
-      this.#hooks(),
-    );
+    this.#member = new JobMember({ registry, clock, logger: this.#logger, identity }, jobName, this.#hooks());
     this.#marks = new RunningMarks(registry, jobName, instanceId);
     const pool = new ItemPool(() => this.#job.poolSize);
     this.#runs = new JobRuns({ clock, logger: this.#logger, trace, pool, instanceId });
@@ -217,8 +213,9 @@ export class JobRuntime implements Lifecycle {
 
   /** Takes over what the registry says the job is. What cannot be followed stops the fires until it is mended. */
   #followDefinition(view: JobView): void {
-    if (view.config === null || view.config.version === this.#configVersion) return;
-    this.#configVersion = view.config.version;
+    // Not by its version: a node that was removed and written anew begins to count again.
+    if (view.config === null || view.config.text === this.#configText) return;
+    this.#configText = view.config.text;
     this.#problem = this.#adopt(view.config.text);
     if (this.#problem !== null) {
       this.#logger.error('the stored definition cannot be followed; the job waits', { problem: this.#problem });
@@ -256,7 +253,7 @@ export class JobRuntime implements Lifecycle {
     for (const at of missed) this.#skip(at, this.#fires.items, 'late');
     if (!this.#member.isConnected) this.#skip(scheduledAt, this.#fires.items, 'no-session');
     else if (this.#member.isCurrent()) this.#dispatch(this.#fires.due(scheduledAt), 'NORMAL_TRIGGER');
-    else this.#fires.park(scheduledAt);
+    else this.#dispatch(this.#fires.park(scheduledAt), 'NORMAL_TRIGGER');
   }
 
   #dispatch(due: readonly DueItems[], source: ExecutionSource): void {
@@ -281,11 +278,14 @@ export class JobRuntime implements Lifecycle {
     const job = this.#job;
     const ownership = this.#ownership(job);
     this.#tasks.run('run', async () => {
+      const run = this.#runs.run({ scheduledAt, source, items }, job, ownership);
+      this.#announceChange();
       try {
-        await this.#runs.run({ scheduledAt, source, items }, job, ownership);
+        await run;
       } catch (error) {
         this.#logger.error('the run failed', { scheduledAt, error: messageOf(error) });
       }
+      this.#announceChange();
       if (this.#member.view?.triggered) this.#member.wake();
     });
   }
@@ -319,6 +319,9 @@ export class JobRuntime implements Lifecycle {
     this.#tasks.run('trigger', async () => {
       try {
         if (!(await this.#member.takeTrigger())) return;
+        // A fire may have come meanwhile.
+        await this.#runs.idle();
+        if (this.#state === 'stopped') return;
         this.#dispatch([{ scheduledAt: this.services.clock.now(), items: this.#fires.items }], 'MANUAL_TRIGGER');
       } finally {
         this.#taking = false;
@@ -346,6 +349,7 @@ export class JobRuntime implements Lifecycle {
   async #stop(): Promise<void> {
     if (this.#state === 'new') this.#moveTo('stopped');
     if (this.#started === null) return;
+    if (this.#state === 'starting') this.#member.retire();
     await this.#started.catch((error: unknown) => {
       this.#logger.debug('a job that did not start is stopped', { error: messageOf(error) });
     });
@@ -363,13 +367,13 @@ export class JobRuntime implements Lifecycle {
 
   /** With nobody to take the items over there is nothing to wait for. */
   async #handOver(): Promise<void> {
-    if (!this.#member.isConnected || this.#fires.items.length === 0) return;
+    if (!this.#member.isConnected) return;
     const { successors } = this.#member;
     await this.#member.drain();
     if (successors.length === 0) return;
     const { handoverTimeoutMs, drainTimeoutMs } = this.services.drain;
     await this.#within(Math.min(handoverTimeoutMs, drainTimeoutMs), (signal) =>
-      this.waitFor(({ items }) => items.length === 0, signal),
+      this.waitFor(() => this.#member.isHandedOver, signal),
     );
   }
 
