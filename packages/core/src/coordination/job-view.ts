@@ -31,8 +31,8 @@ export interface Resharding {
 
 /** Everything this instance watches of one job, at one moment. Pure data: reactions are computed from it. */
 export interface JobView {
-  /** Text and version of the stored configuration; `null` when there is none. */
-  readonly config: { readonly text: string; readonly version: number } | null;
+  /** Text of the stored configuration and the transaction that wrote it; `null` when there is none. */
+  readonly config: { readonly text: string; readonly zxid: bigint } | null;
   readonly members: ReadonlyMap<string, Member>;
   /** `servers/{ip}` as stored. */
   readonly servers: ReadonlyMap<string, string>;
@@ -66,7 +66,7 @@ export function viewSelection(instanceId: string, ownItems: readonly number[]): 
 export function jobView(snapshot: TreeSnapshot, instanceId: string, ownItems: readonly number[]): JobView {
   const config = snapshot.node(layout.config);
   return {
-    config: config === null ? null : { text: config.value, version: config.stat.version },
+    config: config === null ? null : { text: config.value, zxid: config.stat.mzxid },
     members: new Map(childNodes(snapshot, layout.instances).flatMap((node) => toMember(node))),
     servers: new Map(childNodes(snapshot, layout.servers).map((node) => [nameOf(node), node.value])),
     leader: toLeader(snapshot.node(layout.leader)),

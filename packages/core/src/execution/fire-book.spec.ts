@@ -65,9 +65,16 @@ describe('which items an instance runs for which fire', () => {
     book.park(100);
     book.park(200);
     expect(book.settled(assignment([50, 'a']))).toEqual([
-      { scheduledAt: 100, items: [0], skip: 'resharding' },
+      { scheduledAt: 100, items: [0], skip: 'superseded' },
       { scheduledAt: 200, items: [0] },
     ]);
+  });
+
+  it('gives up the oldest of too many that wait, and says so', () => {
+    const book = new FireBook('a');
+    book.settled(assignment([0, 'a']));
+    for (let fire = 1; fire <= 16; fire++) expect(book.park(fire)).toEqual([]);
+    expect(book.park(17)).toEqual([{ scheduledAt: 1, items: [0], skip: 'superseded' }]);
   });
 
   it('runs waiting fires for what a Java leader assigned, but nothing for fires that were run', () => {

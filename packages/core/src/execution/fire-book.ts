@@ -46,9 +46,15 @@ export class FireBook {
     return due;
   }
 
-  /** A fire is due while the assignment is being changed: it waits for {@link settled}. */
-  park(scheduledAt: number): void {
+  /**
+   * A fire is due while the assignment is being changed: it waits for {@link settled}. When too many wait, the oldest is
+   * given up for the items owned last.
+   */
+  park(scheduledAt: number): DueItems[] {
+    const oldest = this.#fires[0];
+    const given = this.#fires.length === REMEMBERED && oldest?.waiting ? this.#take(oldest) : [];
     this.#note(scheduledAt);
+    return given.map((due) => ({ ...due, skip: 'superseded' }));
   }
 
   /**
@@ -95,7 +101,7 @@ function lastPerItem(due: readonly DueItems[]): DueItems[] {
   return due.flatMap(({ scheduledAt, items }) => {
     const isLast = (item: number): boolean => last.get(item) === scheduledAt;
     const run: DueItems = { scheduledAt, items: items.filter(isLast) };
-    const skipped: DueItems = { scheduledAt, items: items.filter((item) => !isLast(item)), skip: 'resharding' };
+    const skipped: DueItems = { scheduledAt, items: items.filter((item) => !isLast(item)), skip: 'superseded' };
     return [skipped, run].filter((part) => part.items.length > 0);
   });
 }

@@ -11,7 +11,6 @@ export type ElasticJobErrorCode =
   | 'DUPLICATE_JOB'
   | 'UNKNOWN_EXTENSION'
   | 'JOB_CLASS_CONFLICT'
-  | 'UNREADABLE_CONFIGURATION'
   | 'UNKNOWN_JOB'
   // registry
   | 'CONNECTION_LOSS'
@@ -33,7 +32,6 @@ export type ElasticJobErrorCode =
   // execution
   | 'JOB_FAILED'
   | 'SCRIPT_FAILED'
-  | 'JOB_NOT_RUNNING'
   // stop reasons
   | 'STOPPED'
   | 'DEADLINE'
@@ -60,7 +58,7 @@ const BRAND: unique symbol = Symbol.for('elasticjob.error');
  *
  * @example
  * try { await engine.start(); } catch (error) {
- *   if (ElasticJobError.is(error, 'CONNECTION_TIMEOUT')) retryLater();
+ *   if (ElasticJobError.is(error, 'CONNECTION_TIMEOUT')) console.error('start ZooKeeper first');
  * }
  */
 export class ElasticJobError extends Error {

@@ -1,6 +1,3 @@
-import { type Clock, sleep } from './clock.js';
-import { ElasticJobError } from './errors.js';
-
 /** How often and how patiently to try again, in ElasticJob's terms. */
 export interface RetryPolicy {
   /** First pause, milliseconds. */
@@ -15,22 +12,4 @@ export interface RetryPolicy {
 export function backoff(policy: RetryPolicy, attempt: number, random: () => number = Math.random): number {
   const ceiling = Math.min(policy.maxSleepTimeMilliseconds, policy.baseSleepTimeMilliseconds * 2 ** (attempt - 1));
   return ceiling / 2 + (random() * ceiling) / 2;
-}
-
-/** Runs `work` until it succeeds, fails with an error that is not `retryable`, or the policy is used up. */
-export async function retry<T>(
-  clock: Clock,
-  policy: RetryPolicy,
-  work: () => Promise<T>,
-  signal?: AbortSignal,
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      const mayRetry = ElasticJobError.is(error) && error.retryable && attempt <= policy.maxRetries;
-      if (!mayRetry) throw error;
-      await sleep(clock, backoff(policy, attempt), signal);
-    }
-  }
 }

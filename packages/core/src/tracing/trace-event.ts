@@ -13,13 +13,11 @@ export type SkipReason =
   /** The assignment changed while the mark of a triggered run was being made. */
   | 'resharded'
   /** Several fires fell into one resharding; only the last of them was run. */
-  | 'resharding'
+  | 'superseded'
   /** The registry was not reachable, or the session was lost. */
   | 'no-session'
   /** An operator disabled the item or the server. */
   | 'disabled'
-  /** The instance is leaving. */
-  | 'draining'
   /** The timer woke so late that the next fire was already due. */
   | 'late';
 
@@ -80,7 +78,6 @@ export interface CoordinationTrace extends TraceBase {
     | 'registered'
     | 'elected'
     | 'abdicated'
-    | 'resharding-raised'
     | 'resharded'
     | 'assigned'
     | 'suspended'
