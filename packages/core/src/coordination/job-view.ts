@@ -31,8 +31,8 @@ export interface Resharding {
 
 /** Everything this instance watches of one job, at one moment. Pure data: reactions are computed from it. */
 export interface JobView {
-  /** Text of the stored configuration and the transaction that wrote it; `null` when there is none. */
-  readonly config: { readonly text: string; readonly zxid: bigint } | null;
+  /** Text of the stored configuration; `null` when there is none. */
+  readonly config: string | null;
   readonly members: ReadonlyMap<string, Member>;
   /** `servers/{ip}` as stored. */
   readonly servers: ReadonlyMap<string, string>;
@@ -64,9 +64,8 @@ export function viewSelection(instanceId: string, ownItems: readonly number[]): 
 
 /** The view that a snapshot taken with {@link viewSelection} shows. */
 export function jobView(snapshot: TreeSnapshot, instanceId: string, ownItems: readonly number[]): JobView {
-  const config = snapshot.node(layout.config);
   return {
-    config: config === null ? null : { text: config.value, zxid: config.stat.mzxid },
+    config: snapshot.node(layout.config)?.value ?? null,
     members: new Map(childNodes(snapshot, layout.instances).flatMap((node) => toMember(node))),
     servers: new Map(childNodes(snapshot, layout.servers).map((node) => [nameOf(node), node.value])),
     leader: toLeader(snapshot.node(layout.leader)),

@@ -21,7 +21,7 @@ import { SessionRegistry } from '../registry/session-registry.js';
 import { AlarmClock } from '../schedule/alarm-clock.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
 import { fanOut } from '../tracing/trace-sinks.js';
-import type { EngineOptions, ZooKeeperOptions } from './engine-options.js';
+import { type EngineOptions, isRegistry, type ZooKeeperOptions } from './engine-options.js';
 import { type DrainOptions, JobRuntime, type JobServices } from './job-runtime.js';
 import type { Extensions } from './runnable-job.js';
 
@@ -164,10 +164,6 @@ function all<T>(context: ResolutionContext, type: symbol): T[] {
 function drainOptions(options: EngineOptions): DrainOptions {
   const { drainTimeoutMs = 20_000, abortGraceMs = 2_000, handoverTimeoutMs = 3_000 } = options;
   return { drainTimeoutMs, abortGraceMs, handoverTimeoutMs };
-}
-
-function isRegistry(registry: ZooKeeperOptions | Registry): registry is Registry {
-  return 'watchTree' in registry;
 }
 
 function zooKeeperRegistry(options: ZooKeeperOptions, common: { clock: Clock; logger: Logger }): Registry {

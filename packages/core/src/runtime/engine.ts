@@ -9,7 +9,7 @@ import type { Registry } from '../registry/registry.js';
 import type { AlarmClock } from '../schedule/alarm-clock.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
 import { createContainer, createJobContainer, TYPES } from './container.js';
-import type { EngineOptions } from './engine-options.js';
+import { checkEngineOptions, type EngineOptions } from './engine-options.js';
 import { JobHandle } from './job-handle.js';
 import type { JobRuntime } from './job-runtime.js';
 
@@ -176,7 +176,11 @@ function startFailure(failures: readonly unknown[]): ConfigurationError {
   });
 }
 
-/** An engine with its parts put together; `modules` add to or replace what the kernel binds (see `TYPES`). */
+/**
+ * An engine with its parts put together; `modules` add to what the kernel binds (see `TYPES`). Throws a
+ * `ConfigurationError` that lists everything that is wrong with the options.
+ */
 export function createEngine(options: EngineOptions, ...modules: readonly ContainerModule[]): Engine {
+  checkEngineOptions(options);
   return new Engine(createContainer(options, modules));
 }

@@ -214,9 +214,9 @@ export class JobRuntime implements Lifecycle {
   /** Takes over what the registry says the job is. What cannot be followed stops the fires until it is mended. */
   #followDefinition(view: JobView): void {
     // Not by its version: a node that was removed and written anew begins to count again.
-    if (view.config === null || view.config.text === this.#configText) return;
-    this.#configText = view.config.text;
-    this.#problem = this.#adopt(view.config.text);
+    if (view.config === null || view.config === this.#configText) return;
+    this.#configText = view.config;
+    this.#problem = this.#adopt(view.config);
     if (this.#problem !== null) {
       this.#logger.error('the stored definition cannot be followed; the job waits', { problem: this.#problem });
       this.#emit('waiting', { problem: this.#problem });

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryServer } from '../registry/memory-server.js';
+import { checkEngineOptions, type EngineOptions } from './engine-options.js';
+
+const zooKeeper = { connectString: 'zk1:2181,zk2:2181', namespace: 'shop' };
+
+const problemsOf = (options: unknown): string => {
+  try {
+    checkEngineOptions(options as EngineOptions);
+    return '';
+  } catch (error) {
+    return String(error);
+  }
+};
+
+describe('the options of an engine', () => {
+  it.each<[string, unknown]>([
+    ['an embedded registry', { registry: 'embedded' }],
+    ['a ZooKeeper', { registry: zooKeeper }],
+    ['a ZooKeeper with credentials', { registry: { ...zooKeeper, digest: 'user:pass:word' } }],
+    ['a namespace of several levels', { registry: { ...zooKeeper, namespace: 'teams/shop' } }],
+    ['a registry of the application', { registry: new MemoryServer().registry({ namespace: 'mine' }) }],
+    ['patience', { registry: 'embedded', drainTimeoutMs: 0, abortGraceMs: 1, handoverTimeoutMs: 2 }],
+  ])('may be %s', (_, options) => expect(problemsOf(options)).toBe(''));
+
+  it.each<[string, unknown, RegExp]>([
+    ['no registry', {}, /registry: expected 'embedded'/],
+    ['another word', { registry: 'memory' }, /registry: expected 'embedded'/],
+    ['no servers', { registry: { namespace: 'shop' } }, /registry\.connectString: expected the servers/],
+    [
+      'servers without a port',
+      { registry: { ...zooKeeper, connectString: 'zk1' } },
+      /registry\.connectString: expected host:port/,
+    ],
+    ['no namespace', { registry: { connectString: 'zk1:2181' } }, /registry\.namespace: expected a path/],
+    ['a namespace with an empty level', { registry: { ...zooKeeper, namespace: 'a//b' } }, /registry\.namespace:/],
+    [
+      'a negative timeout',
+      { registry: { ...zooKeeper, sessionTimeoutMilliseconds: -1 } },
+      /sessionTimeoutMilliseconds: expected 0/,
+    ],
+    ['a drain timeout in words', { registry: 'embedded', drainTimeoutMs: '20s' }, /drainTimeoutMs: expected a number/],
+  ])('cannot be %s', (_, options, problem) => expect(problemsOf(options)).toMatch(problem));
+
+  it('are reported with all their problems at once', () => {
+    const problems = problemsOf({ registry: { connectString: '', namespace: '' }, drainTimeoutMs: 1.5 });
+    expect(problems.split('\n')).toHaveLength(4);
+  });
+
+  it('never lead to an error that repeats a password', () => {
+    const problems = problemsOf({ registry: { ...zooKeeper, digest: 'secret-without-user' } });
+    expect(problems).toMatch(/registry\.digest: expected user:password/);
+    expect(problems).not.toContain('secret');
+  });
+});
