@@ -29,7 +29,7 @@ const REMEMBERED = 16;
  */
 export class FireBook {
   #assignment: Assignment = NO_ASSIGNMENT;
-  #fires: Fire[] = [];
+  readonly #fires: Fire[] = [];
 
   constructor(private readonly instanceId: string) {}
 
@@ -83,7 +83,8 @@ export class FireBook {
 
   #note(at: number): Fire {
     const fire: Fire = { at, done: new Set(), waiting: true };
-    this.#fires = [...this.#fires, fire].slice(-REMEMBERED);
+    this.#fires.push(fire);
+    if (this.#fires.length > REMEMBERED) this.#fires.shift();
     return fire;
   }
 

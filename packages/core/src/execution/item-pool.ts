@@ -17,10 +17,8 @@ export class ItemPool {
 
   /** Runs `work` as soon as there is room, and settles as it does. */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    const turn = deferred();
-    this.#waiting.push(turn);
-    this.admit();
-    await turn.promise;
+    if (this.#waiting.length === 0 && this.#running < this.#limit) this.#running++;
+    else await this.#turn();
     try {
       return await work();
     } finally {
@@ -29,10 +27,20 @@ export class ItemPool {
     }
   }
 
+  get #limit(): number {
+    return Math.max(1, Math.floor(this.size()) || 1);
+  }
+
+  #turn(): Promise<void> {
+    const turn = deferred();
+    this.#waiting.push(turn);
+    this.admit();
+    return turn.promise;
+  }
+
   /** Starts the waiting work for which there is room now. Call it when the size has grown. */
   admit(): void {
-    const limit = Math.max(1, Math.floor(this.size()) || 1);
-    while (this.#running < limit) {
+    while (this.#running < this.#limit) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#running++;

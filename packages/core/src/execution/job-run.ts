@@ -273,7 +273,9 @@ export class JobRuns {
     };
     trace.emit({ kind: 'item-started', ...common, fencingToken: context.fencingToken, at: clock.now() });
     const failure = await this.#settle(job, context, abort, {
-      logger: logger.child({ item }),
+      get logger() {
+        return logger.child({ item });
+      },
       mayContinue: () => !abort.aborted && ownership.mayContinue(item),
     });
     trace.emit({

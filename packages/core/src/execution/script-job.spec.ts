@@ -248,8 +248,9 @@ describe('a script that has to stop', () => {
     await output.line('out: asked');
     await clock.advance(4_999);
     expect(await isRunning(pid)).toBe(true);
+    const ended = expect(running).rejects.toThrow('going down');
     await clock.advance(1);
-    await expect(running).rejects.toThrow('going down');
+    await ended;
     expect(await isRunning(pid)).toBe(false);
     expect(clock.pendingTimers).toBe(0);
   });

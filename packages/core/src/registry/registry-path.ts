@@ -4,12 +4,15 @@ import { RegistryError } from '../foundation/errors.js';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
 const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\ud800-\uf8ff\ufff0-\uffff]/u;
 
+/** Paths that need no closer look, as nearly all are. */
+const PLAIN = /^[\w@:-][\w@:.-]*(\/[\w@:-][\w@:.-]*)*$/;
+
 /**
  * The path, if ZooKeeper takes it below a namespace: segments joined by single slashes, none at the ends; `''` is the
  * namespace itself. Otherwise a `RegistryError` of code `INVALID_PATH`.
  */
 export function validPath(path: string): string {
-  if (path === '') return path;
+  if (path === '' || PLAIN.test(path)) return path;
   const fault = path
     .split('/')
     .map(faultOf)

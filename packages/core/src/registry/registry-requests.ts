@@ -39,11 +39,11 @@ export class RegistryRequests {
    * Calls `attempt` until it is answered: again after each connection loss, in the same session only. When the policy is
    * used up, a request that was sent fails with the error of `unanswered`, by default `CONNECTION_LOSS`.
    */
-  async run<T>(path: string, attempt: Attempt<T>, unanswered = this.#noAnswer.bind(this)): Promise<T> {
+  async run<T>(path: string, attempt: Attempt<T>, unanswered?: (path: string) => RegistryError): Promise<T> {
     const epoch = this.#presentEpoch();
     let failed = 0;
     for (let tries = 1; tries <= this.policy.maxRetries + 1; tries++) {
-      const link = await this.#link(path, epoch, failed, tries);
+      const link = this.#present(path, epoch, failed) ?? (await this.#link(path, epoch, failed, tries));
       if (link === null) continue;
       try {
         const result = await attempt(link.driver, failed > 0);
@@ -55,7 +55,8 @@ export class RegistryRequests {
         failed = link.connection;
       }
     }
-    throw failed > 0 ? unanswered(path) : this.#noConnection(path);
+    if (failed === 0) throw this.#noConnection(path);
+    throw unanswered === undefined ? this.#noAnswer(path) : unanswered(path);
   }
 
   /** Calls `attempt` on one connection. If the answer is lost, nobody knows: `RESULT_UNKNOWN`. */
@@ -72,6 +73,13 @@ export class RegistryRequests {
   #presentEpoch(): number {
     const { state, epoch } = this.keeper.session;
     return state === 'lost' ? epoch + 1 : epoch;
+  }
+
+  /** The connection there is, if nothing failed on it yet: the usual case, in which there is nothing to wait for. */
+  #present(path: string, epoch: number, failed: number): Link | null {
+    if (failed > 0) return null;
+    this.#assertAlive(path, epoch);
+    return this.keeper.link;
   }
 
   async #link(path: string, epoch: number, failed: number, tries: number): Promise<Link | null> {
