@@ -18,7 +18,8 @@ afterEach(async () => {
 });
 
 async function proxied(): Promise<{ proxy: TcpProxy; through: string }> {
-  const proxy = await startProxy(Number(connectString.split(':')[1]));
+  const [host, port] = connectString.split(':');
+  const proxy = await startProxy(Number(port), host);
   proxies.push(proxy);
   return { proxy, through: `127.0.0.1:${proxy.port}` };
 }
@@ -105,9 +106,9 @@ describe('native driver: requests', () => {
     const root = await ownRoot(session, 'large');
     const value = 'x'.repeat(400_000);
     await session.set(root, value, -1);
-    proxy.trickle(4_000);
+    await proxy.trickle(4_000);
     expect((await session.get(root)).value).toBe(value);
-    proxy.trickle(0);
+    await proxy.trickle(0);
     expect(events).toEqual(['connected']);
   });
 });
@@ -167,11 +168,11 @@ describe('native driver: watches', () => {
     const { watcher, called, calls } = watching();
     await cut.session.get(root, watcher);
     const [gone, back] = [cut.next('disconnected'), cut.next('connected')];
-    proxy.cut();
+    await proxy.cut();
     await gone;
     await other.set(root, 'meanwhile', -1);
     expect(calls()).toBe(0);
-    proxy.restore();
+    await proxy.restore();
     await Promise.all([back, called]);
     expect(cut.events).toEqual(['connected', 'disconnected', 'connected']);
     expect(calls()).toBe(1);
@@ -194,7 +195,7 @@ describe('native driver: connection', () => {
     const { session, next } = await sessions.open(through);
     const gone = next('disconnected');
     const inFlight = failure(session.get('/'));
-    proxy.cut();
+    await proxy.cut();
     expect(await inFlight).toMatchObject({ code: 'CONNECTION_LOSS', retryable: true, path: '/' });
     await gone;
     expect(await failureCode(session.get('/'))).toBe('CONNECTION_LOSS');
@@ -211,9 +212,9 @@ describe('native driver: connection', () => {
     await session.exists(root, unheard.watcher);
     await other.exists(`${root}/e`, lost.watcher);
     const expired = next('expired');
-    proxy.cut();
+    await proxy.cut();
     await lost.called;
-    proxy.restore();
+    await proxy.restore();
     await expired;
     expect(events).toEqual(['connected', 'disconnected', 'expired']);
     expect(unheard.calls()).toBe(0);
@@ -224,10 +225,10 @@ describe('native driver: connection', () => {
 
   it('connects once the server can be reached, however late', async () => {
     const { proxy, through } = await proxied();
-    proxy.cut();
+    await proxy.cut();
     const opening = await sessions.start(through);
     await expect.poll(() => failureCode(opening.session.get('/'))).toBe('CONNECTION_LOSS');
-    proxy.restore();
+    await proxy.restore();
     await opening.next('connected');
     expect(opening.events).toEqual(['connected']);
   });
@@ -300,7 +301,7 @@ describe('native driver: close', () => {
     const { proxy, through } = await proxied();
     const { session, next } = await sessions.open(through);
     const gone = next('disconnected');
-    proxy.cut();
+    await proxy.cut();
     await gone;
     await session.close();
     const { session: unconnected, events } = await sessions.start(through);
@@ -354,9 +355,9 @@ describe('native driver: digest', () => {
     const { session, next } = await sessions.open(through, DIGEST);
     const root = await ownRoot(session, 'again');
     const [gone, back] = [next('disconnected'), next('connected')];
-    proxy.cut();
+    await proxy.cut();
     await gone;
-    proxy.restore();
+    await proxy.restore();
     await back;
     await session.set(root, 'after', -1);
     await session.create(`${root}/a`, '', 'ephemeral');
@@ -370,14 +371,14 @@ describe('native driver: digest', () => {
     const created = watching();
     await stranger.exists(`${root}/a`, created.watcher);
     const back = next('connected');
-    proxy.delay(100);
+    await proxy.delay(100);
     const creating = failureCode(session.create(`${root}/a`, '', 'persistent'));
     await created.called;
-    proxy.cut();
+    await proxy.cut();
     expect(await creating).toBe('CONNECTION_LOSS');
     expect((await stranger.get(`${root}/a`)).value).toBe('');
-    proxy.delay(0);
-    proxy.restore();
+    await proxy.delay(0);
+    await proxy.restore();
     await back;
     await expect.poll(() => failureCode(stranger.get(`${root}/a`))).toBe('NO_AUTH');
   });

@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { fourLetter, startZooKeeper, type ZooKeeper } from '@elasticjob/test-support';
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -45,6 +48,17 @@ describe('startZooKeeper', () => {
     await stop();
     expect(pids.filter(isAlive)).toEqual([]);
     expect(existsSync(folder ?? '')).toBe(false);
+  });
+
+  it('ends the server and removes its folder when the process that started it is killed', async () => {
+    const script = fileURLToPath(new URL('server-holder.mjs', import.meta.url));
+    const holder = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const [line] = (await once(holder.stdout, 'data')) as [Buffer];
+    const { port, folder } = JSON.parse(line.toString()) as { port: number; folder: string };
+    expect(await fourLetter(port, 'ruok')).toBe('imok');
+    holder.kill('SIGKILL');
+    await expect.poll(() => existsSync(folder), { timeout: 10_000 }).toBe(false);
+    await expect(fourLetter(port, 'ruok')).rejects.toThrow('ECONNREFUSED');
   });
 
   it('starts a killed server again on the same port', async () => {

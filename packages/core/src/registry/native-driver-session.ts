@@ -1,9 +1,10 @@
 import type { Clock } from '../foundation/clock.js';
-import { type Deferred, deferred } from '../foundation/deferred.js';
+import { deferred } from '../foundation/deferred.js';
 import { ElasticJobError, messageOf, RegistryError } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
 import type { ConnectionEvent, DriverSession, Watcher } from './driver.js';
 import type { NativeAcl, NativeClient, NativeStat } from './native-driver-package.js';
+import { type Answer, PendingRequests } from './native-driver-pending.js';
 import { CREATOR_ONLY, isOpen, isProtected } from './native-driver-protection.js';
 import { connectionLoss, RESULT, resultError, sessionLost, toNodeStat, toSessionId } from './native-driver-results.js';
 import { WatchTable } from './native-driver-watches.js';
@@ -28,11 +29,11 @@ const FLAGS: Record<CreateMode, number> = {
 
 const AUTH_FAILED_STATE = -113;
 
+/** Connected, and connected to a server that only reads. */
+const CONNECTED_STATES: readonly number[] = [3, 5];
+
 /** How long `close` lets the server answer what was sent before. */
 const DRAIN_MS = 1_000;
-
-/** Settles a request; `read` makes the result, and is called only when the code says success. */
-type Answer<T> = (code: number, read: () => T) => void;
 
 interface Created {
   readonly path: string;
@@ -46,13 +47,19 @@ export class NativeSession implements DriverSession {
   #connected = false;
   #over: 'expired' | 'closed' | undefined;
   #closing: Promise<void> | undefined;
-  readonly #pending = new Set<Deferred<never>>();
+  readonly #pending: PendingRequests;
   readonly #watches = new WatchTable();
 
   constructor(
     private readonly client: NativeClient,
     private readonly parts: NativeSessionParts,
-  ) {}
+  ) {
+    this.#pending = new PendingRequests({
+      clock: parts.clock,
+      failure: (code, path) => this.#failure(code, path),
+      nudge: () => this.#nudge(),
+    });
+  }
 
   get id(): bigint {
     return this.#id;
@@ -149,8 +156,7 @@ export class NativeSession implements DriverSession {
     this.#over = 'closed';
     this.#connected = false;
     this.#watches.clear();
-    for (const request of this.#pending) request.reject(closed('the request was under way'));
-    this.#pending.clear();
+    this.#pending.reject(closed('the request was under way'));
     // The connection is closed hard; what the server has not yet answered could make it lose the request to close.
     await answering;
     // Closing inside one of the client's own callbacks would trip its assertions and abort the process.
@@ -169,6 +175,7 @@ export class NativeSession implements DriverSession {
 
   #onConnect(): void {
     if (this.#over !== undefined) return;
+    this.#onDisconnect();
     this.#id = toSessionId(this.client.client_id);
     this.#timeoutMs = this.client.timeout;
     this.#connected = true;
@@ -194,21 +201,21 @@ export class NativeSession implements DriverSession {
     if (this.#over === 'closed') return Promise.reject(closed(path));
     if (this.#over === 'expired') return Promise.reject(sessionLost(path));
     if (!this.#connected) return Promise.reject(connectionLoss(path));
-    const request = deferred<T>();
-    const pending = request as Deferred<never>;
-    this.#pending.add(pending);
-    const settle: Answer<T> = (code, read) => {
-      this.#pending.delete(pending);
-      if (this.#over === 'closed') return;
-      if (code === RESULT.OK) request.resolve(read());
-      else request.reject(this.#failure(code, path));
-    };
-    const code = send(settle);
-    if (code !== RESULT.OK) {
-      this.#pending.delete(pending);
-      request.reject(this.#failure(code, path));
-    }
-    return request.promise;
+    const answer = this.#pending.send(path, send);
+    this.#noticeLoss();
+    return answer;
+  }
+
+  #nudge(): void {
+    this.client.a_exists('/', false, () => undefined);
+    this.#noticeLoss();
+  }
+
+  /** A client that finds the connection broken while sending gives it up without an event, and forgets what is out. */
+  #noticeLoss(): void {
+    if (!this.#connected || CONNECTED_STATES.includes(this.client.state)) return;
+    this.#onDisconnect();
+    this.#pending.reject(connectionLoss('the request was under way'));
   }
 
   #failure(code: number, path: string): RegistryError {

@@ -1,0 +1,184 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../foundation/clock.js';
+import { silentLogger } from '../foundation/logger.js';
+import type { ConnectionEvent } from './driver.js';
+import type { NativeAcl, NativeClient, NativeStat } from './native-driver-package.js';
+import { NativeSession } from './native-driver-session.js';
+import type { CreateMode } from './registry.js';
+
+const SELF = 'a1';
+const OPEN: NativeAcl = { perms: 31, scheme: 'world', auth: 'anyone' };
+
+function stat(ephemeralOwner: string): NativeStat {
+  const time = new Date(0);
+  const numbers = { version: 0, cversion: 0, aversion: 0, numChildren: 0 };
+  return { czxid: 7, mzxid: 7, pzxid: 7, ctime: time, mtime: time, ephemeralOwner, ...numbers };
+}
+
+/** A client that answers as it is told, for what a real server does only in a race. */
+class ScriptedClient extends EventEmitter implements NativeClient {
+  state = 3;
+  readonly client_id = SELF;
+  readonly timeout = 4_000;
+  readonly removed: string[] = [];
+  /** What reading a node finds; `null` when it is gone. */
+  found: NativeStat | null = stat(SELF);
+  acl: NativeAcl[] = [OPEN];
+  createCode = 0;
+  setAclCode = 0;
+
+  override on(event: string, listener: (...args: never[]) => void): this {
+    return super.on(event, listener as (...args: unknown[]) => void);
+  }
+  init = () => undefined;
+  close = () => undefined;
+  add_auth: NativeClient['add_auth'] = () => 0;
+  a_create: NativeClient['a_create'] = (path, _value, _flags, done) => later(() => done(this.createCode, '', path));
+  a_exists: NativeClient['a_exists'] = (_path, _watch, done) =>
+    later(() => (this.found === null ? done(-101, '', stat('0')) : done(0, '', this.found)));
+  a_delete_: NativeClient['a_delete_'] = (path, _version, done) => {
+    this.removed.push(path);
+    return later(() => done(0, ''));
+  };
+  a_get_acl: NativeClient['a_get_acl'] = (_path, done) =>
+    later(() => (this.found === null ? done(-101, '', [], stat('0')) : done(0, '', this.acl, this.found)));
+  a_set_acl: NativeClient['a_set_acl'] = (_path, _version, _acl, done) => later(() => done(this.setAclCode, ''));
+  aw_exists: NativeClient['aw_exists'] = () => -5;
+  a_get: NativeClient['a_get'] = () => -5;
+  aw_get: NativeClient['aw_get'] = () => -5;
+  a_get_children2: NativeClient['a_get_children2'] = () => -5;
+  aw_get_children2: NativeClient['aw_get_children2'] = () => -5;
+  a_set: NativeClient['a_set'] = () => -5;
+  a_sync: NativeClient['a_sync'] = () => -9;
+}
+
+function later(answer: () => void): number {
+  queueMicrotask(answer);
+  return 0;
+}
+
+function connected(digest?: string) {
+  const client = new ScriptedClient();
+  const events: ConnectionEvent[] = [];
+  const unprotected = new Map<string, CreateMode>();
+  const clock = new ManualClock();
+  const onEvent = (event: ConnectionEvent): void => void events.push(event);
+  const session = new NativeSession(client, {
+    digest,
+    logger: silentLogger,
+    clock,
+    unprotected,
+    onEvent,
+  });
+  session.connect();
+  client.emit('connect');
+  return { client, session, events, unprotected, clock };
+}
+
+describe('NativeSession.create', () => {
+  it('says that the node is gone again when somebody removed it before its transaction was read', async () => {
+    const { client, session } = connected();
+    client.found = null;
+    await expect(session.create('/a', '', 'ephemeral')).rejects.toMatchObject({ code: 'NO_NODE', path: '/a' });
+  });
+
+  it('says that the node is somebody else’s when it was removed and made by another session', async () => {
+    const { client, session } = connected();
+    client.found = stat('b2');
+    await expect(session.create('/a', '', 'ephemeral')).rejects.toMatchObject({ code: 'NODE_EXISTS' });
+  });
+
+  it('does not keep a node that it could not give to the digest', async () => {
+    const { client, session } = connected('user:password');
+    client.setAclCode = -114;
+    await expect(session.create('/a', '', 'persistent')).rejects.toMatchObject({ code: 'NO_AUTH' });
+    expect(client.removed).toEqual(['/a']);
+  });
+
+  it('does not take for its own a node that another member made and protected meanwhile', async () => {
+    const { client, session } = connected('user:password');
+    client.setAclCode = -103;
+    client.acl = [{ perms: 31, scheme: 'digest', auth: 'user:tpUq/4Pn5A64fVZyQ0gOJ8ZWqkY=' }];
+    await expect(session.create('/a', '', 'persistent')).rejects.toMatchObject({ code: 'NODE_EXISTS' });
+    expect(client.removed).toEqual([]);
+  });
+
+  it('remembers a node that a lost connection may have left open, and protects it on the next one', async () => {
+    const { client, session, unprotected } = connected('user:password');
+    client.setAclCode = -4;
+    client.a_get_acl = (_path, done) => later(() => done(-4, '', [], stat('0')));
+    await expect(session.create('/a', '', 'persistent')).rejects.toMatchObject({ code: 'CONNECTION_LOSS' });
+    expect([...unprotected.keys()]).toEqual(['/a']);
+    client.a_get_acl = (_path, done) => later(() => done(0, '', [OPEN], stat('0')));
+    const changed = new Promise((resolve) => {
+      client.a_set_acl = (path, _version, _acl, done) => {
+        resolve(path);
+        return later(() => done(0, ''));
+      };
+    });
+    client.emit('connecting');
+    client.emit('connect');
+    expect(await changed).toBe('/a');
+  });
+});
+
+describe('NativeSession', () => {
+  it('sends another request after one that is not answered, until it is', async () => {
+    const { client, session, clock } = connected();
+    let nudges = 0;
+    let answer = (): void => undefined;
+    client.a_delete_ = (_path, _version, done) => {
+      answer = () => done(0, '');
+      return 0;
+    };
+    client.a_exists = () => {
+      nudges += 1;
+      return 0;
+    };
+    const removal = session.remove('/a', -1);
+    await clock.advance(450);
+    expect(nudges).toBe(2);
+    answer();
+    await removal;
+    await clock.advance(1_000);
+    expect(nudges).toBe(2);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('reports a request that the client does not accept', async () => {
+    const { session } = connected();
+    await expect(session.get('/a')).rejects.toMatchObject({ code: 'REGISTRY_FAILURE', path: '/a' });
+    await expect(session.sync('/a')).rejects.toMatchObject({ code: 'SESSION_LOST' });
+  });
+
+  it('notices that the client has given up the connection while it was sending', async () => {
+    const { client, session, events } = connected();
+    client.a_delete_ = () => 0;
+    const earlier = session.remove('/a', -1);
+    client.a_delete_ = () => {
+      client.state = 0;
+      return 0;
+    };
+    await expect(session.remove('/b', -1)).rejects.toMatchObject({ code: 'CONNECTION_LOSS' });
+    await expect(earlier).rejects.toMatchObject({ code: 'CONNECTION_LOSS' });
+    expect(events).toEqual(['connected', 'disconnected']);
+    client.state = 3;
+    client.emit('connect');
+    client.emit('connect');
+    expect(events).toEqual(['connected', 'disconnected', 'connected', 'disconnected', 'connected']);
+  });
+
+  it('tells refused credentials from an expiry, and nothing after its end', () => {
+    const refused = connected('user:password');
+    refused.client.emit('close', refused.client, -113);
+    refused.client.emit('connect');
+    expect(refused.events).toEqual(['connected', 'auth-failed']);
+    const expired = connected();
+    expired.client.emit('connecting');
+    expired.client.emit('connecting');
+    expired.client.emit('close', expired.client, -112);
+    expired.client.emit('close', expired.client, -112);
+    expect(expired.events).toEqual(['connected', 'disconnected', 'expired']);
+  });
+});

@@ -1,0 +1,5 @@
+import { inject } from 'vitest';
+import { registryContract } from '../../packages/core/src/registry/registry.contract.js';
+import { zookeeperHarness } from './registry-harness.js';
+
+registryContract('native driver on ZooKeeper', () => zookeeperHarness(inject('zookeeper')));
