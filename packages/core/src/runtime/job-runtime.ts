@@ -365,15 +365,13 @@ export class JobRuntime implements Lifecycle {
     this.#announceChange();
   }
 
-  /** With nobody to take the items over there is nothing to wait for. */
+  /** With nobody to take the items over, or nobody left because all are leaving, there is nothing to wait for. */
   async #handOver(): Promise<void> {
     if (!this.#member.isConnected) return;
-    const { successors } = this.#member;
     await this.#member.drain();
-    if (successors.length === 0) return;
     const { handoverTimeoutMs, drainTimeoutMs } = this.services.drain;
     await this.#within(Math.min(handoverTimeoutMs, drainTimeoutMs), (signal) =>
-      this.waitFor(() => this.#member.isHandedOver, signal),
+      this.waitFor(() => this.#member.isHandedOver || this.#member.successors.length === 0, signal),
     );
   }
 
