@@ -24,7 +24,12 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.spec.ts', 'test/*.spec.ts', 'test/kernel/**/*.spec.ts', 'test/nest/**/*.spec.ts'],
+          include: [
+            'packages/*/src/**/*.spec.ts',
+            'test/*.spec.ts',
+            'test/kernel/**/*.spec.ts',
+            'test/nest/**/*.spec.ts',
+          ],
           testTimeout: 20_000,
         },
       },
