@@ -116,6 +116,18 @@ describe('what a person changes in the registry', () => {
     expect(coordination(a)).toContain('shut-down-remotely');
   });
 
+  it('loses no fire and no time when the node of the leader is removed', async () => {
+    begin();
+    const a = await cluster.start('a');
+    const b = await cluster.start('b');
+    await b.registry.remove(`${JOB}/instances/${a.instanceId}`);
+    await cluster.clock.advance(1);
+    expect(a.engine.job(JOB).status().state).toBe('stopped');
+    expect(await cluster.owners()).toEqual(['b', 'b', 'b']);
+    const fire = await cluster.nextFire();
+    expect(cluster.ranAt(fire)).toEqual(['b:0', 'b:1', 'b:2']);
+  });
+
   it('runs a request that comes together with a fire after that fire, not instead of it', async () => {
     const [taking, release] = [deferred(), deferred()];
     begin({ work: () => release.promise, job: { shardingTotalCount: 1 } });

@@ -160,6 +160,8 @@ export class JobMember {
   async drain(): Promise<void> {
     this.#draining = true;
     await this.#membership.drain();
+    // A leader gives its own items away, also when its node is gone and no change of the view tells it to.
+    this.wake();
   }
 
   /** Begins nothing more and waits for nothing more. A {@link join} under way rejects as `STOPPED`. */
