@@ -8,7 +8,7 @@ import type { Logger } from '../foundation/logger.js';
 import type { ShardingContext } from '../job/context.js';
 import type { JobDefinition } from '../job/definition.js';
 import { ID_DELIMITER } from '../job/identity.js';
-import type { ExecutionSource, SkipReason, TaskState } from '../tracing/trace-event.js';
+import type { ExecutionSource, ItemFinishedTrace, SkipReason, TaskState } from '../tracing/trace-event.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
 import type { ItemPool } from './item-pool.js';
 import type { JobErrorHandler, JobListener, RunContext } from './job-extensions.js';
@@ -65,6 +65,14 @@ interface Started {
   readonly context: ShardingContext;
   readonly abort: LazyAbort;
   readonly session: AbortSignal;
+}
+
+/** A handler's call that has ended, before it is known whether its mark was there to the end. */
+interface EndedCall {
+  readonly common: Omit<ItemFinishedTrace, 'kind' | 'at' | 'durationMs' | 'success' | 'failureCause'>;
+  readonly at: number;
+  readonly durationMs: number;
+  readonly failure: { readonly error: unknown } | null;
 }
 
 interface Failure {
@@ -244,22 +252,26 @@ export class JobRuns {
     started: Started,
   ): Promise<Failure | null> {
     const { item } = started;
-    const failure = await this.services.pool.run(() => this.#call(request, job, ownership, started));
-    this.#started.delete(started);
+    const call = await this.services.pool.run(() => this.#call(request, job, ownership, started));
     await this.#unmark(item, ownership, () => ownership.release(item));
+    this.#started.delete(started);
     this.#busy.delete(item);
+    // Only a mark that was there to the end tells that nobody else ran the item meanwhile: a process that slept longer
+    // than its session learns of that when it takes the mark away, after the handler may have ended happily.
+    const failure = call.failure ?? (ownership.session.aborted ? { error: new SessionLostError() } : null);
+    this.#finished(call, failure);
     if (failure === null) return null;
     await this.#handle(job, item, failure.error);
     return { item, error: failure.error };
   }
 
-  /** Calls the handler and records what came of it. */
+  /** Calls the handler. */
   async #call(
     { source, scheduledAt }: RunRequest,
     job: RunnableJob,
     ownership: Ownership,
     { item, context, abort }: Started,
-  ): Promise<{ error: unknown } | null> {
+  ): Promise<EndedCall> {
     const { clock, trace, instanceId, logger } = this.services;
     const startedAt = clock.monotonic();
     const common = {
@@ -278,15 +290,18 @@ export class JobRuns {
       },
       mayContinue: () => !abort.aborted && ownership.mayContinue(item),
     });
-    trace.emit({
+    return { common, at: clock.now(), durationMs: clock.monotonic() - startedAt, failure };
+  }
+
+  #finished({ common, at, durationMs }: EndedCall, failure: EndedCall['failure']): void {
+    this.services.trace.emit({
       kind: 'item-finished',
       ...common,
-      at: clock.now(),
-      durationMs: clock.monotonic() - startedAt,
+      at,
+      durationMs,
       success: failure === null,
       failureCause: failure === null ? undefined : describeFailure(failure.error),
     });
-    return failure;
   }
 
   /** The handler's outcome. Work that was told to end counts as failed for that reason, whatever it returns. */
