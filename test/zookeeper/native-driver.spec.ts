@@ -363,6 +363,43 @@ describe('native driver: digest', () => {
     await session.create(`${root}/a`, '', 'ephemeral');
   });
 
+  it('is authenticated also when the server was away at first', async () => {
+    const { proxy, through } = await proxied();
+    await proxy.cut();
+    const { session, next } = await sessions.start(through, DIGEST);
+    const back = next('connected');
+    await expect.poll(() => failureCode(session.get('/'))).toBe('CONNECTION_LOSS');
+    await proxy.restore();
+    await back;
+    const root = await ownRoot(session, 'late');
+    const { session: stranger } = await sessions.open(connectString);
+    expect(await failureCode(stranger.get(root))).toBe('NO_AUTH');
+  });
+
+  it('tells truthfully what became of a node that others touched before it was protected', async () => {
+    const { proxy, through } = await proxied();
+    const { session } = await sessions.open(through, DIGEST);
+    const { session: colleague } = await sessions.open(connectString, DIGEST);
+    const root = await ownRoot(colleague, 'touched');
+    await proxy.delay(50);
+    const removed = watching();
+    await colleague.exists(`${root}/removed`, removed.watcher);
+    const removing = failureCode(session.create(`${root}/removed`, '', 'ephemeral'));
+    await removed.called;
+    await colleague.remove(`${root}/removed`, -1);
+    expect(await removing).toBe('NO_NODE');
+    for (const mode of ['persistent', 'ephemeral'] as const) {
+      const taken = watching();
+      await colleague.exists(`${root}/${mode}`, taken.watcher);
+      const creating = failureCode(session.create(`${root}/${mode}`, 'mine', mode));
+      await taken.called;
+      await colleague.remove(`${root}/${mode}`, -1);
+      await colleague.create(`${root}/${mode}`, 'theirs', mode);
+      expect(await creating).toBe('NODE_EXISTS');
+      expect((await colleague.get(`${root}/${mode}`)).value).toBe('theirs');
+    }
+  });
+
   it('protects after a reconnect what was created just before the connection was lost', async () => {
     const { proxy, through } = await proxied();
     const { session, next } = await sessions.open(through, DIGEST);

@@ -10,7 +10,6 @@ export interface NativeStat {
   readonly mtime: Date;
   readonly version: number;
   readonly cversion: number;
-  readonly aversion: number;
   readonly ephemeralOwner: string;
   readonly numChildren: number;
 }
@@ -51,6 +50,7 @@ export interface NativeClient {
   aw_get_children2(path: string, watcher: NativeWatcher, done: Done<[names: string[], stat: NativeStat]>): number;
   a_set(path: string, value: string, version: number, done: Done<[stat: NativeStat]>): number;
   a_delete_(path: string, version: number, done: Done<[]>): number;
+  /** Only for nodes that are there and may be read: the package crashes the process when the answer is an error. */
   a_get_acl(path: string, done: Done<[acl: NativeAcl[], stat: NativeStat]>): number;
   a_set_acl(path: string, version: number, acl: readonly NativeAcl[], done: Done<[]>): number;
   a_sync(path: string, done: Done<[path: string]>): number;

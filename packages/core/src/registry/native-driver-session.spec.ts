@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { ManualClock } from '../foundation/clock.js';
+import { ManualClock, settle } from '../foundation/clock.js';
 import { silentLogger } from '../foundation/logger.js';
 import type { ConnectionEvent } from './driver.js';
 import type { NativeAcl, NativeClient, NativeStat } from './native-driver-package.js';
@@ -8,11 +8,10 @@ import { NativeSession } from './native-driver-session.js';
 import type { CreateMode } from './registry.js';
 
 const SELF = 'a1';
-const OPEN: NativeAcl = { perms: 31, scheme: 'world', auth: 'anyone' };
 
 function stat(ephemeralOwner: string): NativeStat {
   const time = new Date(0);
-  const numbers = { version: 0, cversion: 0, aversion: 0, numChildren: 0 };
+  const numbers = { version: 0, cversion: 0, numChildren: 0 };
   return { czxid: 7, mzxid: 7, pzxid: 7, ctime: time, mtime: time, ephemeralOwner, ...numbers };
 }
 
@@ -24,7 +23,7 @@ class ScriptedClient extends EventEmitter implements NativeClient {
   readonly removed: string[] = [];
   /** What reading a node finds; `null` when it is gone. */
   found: NativeStat | null = stat(SELF);
-  acl: NativeAcl[] = [OPEN];
+  acl: readonly NativeAcl[] = [];
   createCode = 0;
   setAclCode = 0;
 
@@ -41,9 +40,11 @@ class ScriptedClient extends EventEmitter implements NativeClient {
     this.removed.push(path);
     return later(() => done(0, ''));
   };
-  a_get_acl: NativeClient['a_get_acl'] = (_path, done) =>
-    later(() => (this.found === null ? done(-101, '', [], stat('0')) : done(0, '', this.acl, this.found)));
-  a_set_acl: NativeClient['a_set_acl'] = (_path, _version, _acl, done) => later(() => done(this.setAclCode, ''));
+  a_get_acl: NativeClient['a_get_acl'] = () => -5;
+  a_set_acl: NativeClient['a_set_acl'] = (_path, _version, acl, done) => {
+    this.acl = acl;
+    return later(() => done(this.setAclCode, ''));
+  };
   aw_exists: NativeClient['aw_exists'] = () => -5;
   a_get: NativeClient['a_get'] = () => -5;
   aw_get: NativeClient['aw_get'] = () => -5;
@@ -99,19 +100,22 @@ describe('NativeSession.create', () => {
   it('does not take for its own a node that another member made and protected meanwhile', async () => {
     const { client, session } = connected('user:password');
     client.setAclCode = -103;
-    client.acl = [{ perms: 31, scheme: 'digest', auth: 'user:tpUq/4Pn5A64fVZyQ0gOJ8ZWqkY=' }];
     await expect(session.create('/a', '', 'persistent')).rejects.toMatchObject({ code: 'NODE_EXISTS' });
     expect(client.removed).toEqual([]);
+  });
+
+  it('gives a new node to the digest and nobody else', async () => {
+    const { client, session } = connected('user:password');
+    expect(await session.create('/a', '', 'ephemeral')).toEqual({ path: '/a', czxid: 7n });
+    expect(client.acl).toEqual([{ perms: 31, scheme: 'digest', auth: 'user:tpUq/4Pn5A64fVZyQ0gOJ8ZWqkY=' }]);
   });
 
   it('remembers a node that a lost connection may have left open, and protects it on the next one', async () => {
     const { client, session, unprotected } = connected('user:password');
     client.setAclCode = -4;
-    client.a_get_acl = (_path, done) => later(() => done(-4, '', [], stat('0')));
-    await expect(session.create('/a', '', 'persistent')).rejects.toMatchObject({ code: 'CONNECTION_LOSS' });
+    await expect(session.create('/a', '', 'ephemeral')).rejects.toMatchObject({ code: 'CONNECTION_LOSS' });
     expect([...unprotected.keys()]).toEqual(['/a']);
-    client.a_get_acl = (_path, done) => later(() => done(0, '', [OPEN], stat('0')));
-    const changed = new Promise((resolve) => {
+    const given = new Promise((resolve) => {
       client.a_set_acl = (path, _version, _acl, done) => {
         resolve(path);
         return later(() => done(0, ''));
@@ -119,7 +123,9 @@ describe('NativeSession.create', () => {
     });
     client.emit('connecting');
     client.emit('connect');
-    expect(await changed).toBe('/a');
+    expect(await given).toBe('/a');
+    await settle();
+    expect(unprotected.size).toBe(0);
   });
 });
 

@@ -1,11 +1,11 @@
 import type { Clock } from '../foundation/clock.js';
 import { deferred } from '../foundation/deferred.js';
-import { ElasticJobError, messageOf, RegistryError } from '../foundation/errors.js';
+import { ElasticJobError, RegistryError } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
 import type { ConnectionEvent, DriverSession, Watcher } from './driver.js';
-import type { NativeAcl, NativeClient, NativeStat } from './native-driver-package.js';
+import type { NativeClient, NativeStat } from './native-driver-package.js';
 import { type Answer, PendingRequests } from './native-driver-pending.js';
-import { CREATOR_ONLY, isOpen, isProtected } from './native-driver-protection.js';
+import { digestOnly, mayBeLeftOpen, type NodeProtection, protectLeftovers } from './native-driver-protection.js';
 import { connectionLoss, RESULT, resultError, sessionLost, toNodeStat, toSessionId } from './native-driver-results.js';
 import { WatchTable } from './native-driver-watches.js';
 import type { CreateMode, NodeStat } from './registry.js';
@@ -49,6 +49,11 @@ export class NativeSession implements DriverSession {
   #closing: Promise<void> | undefined;
   readonly #pending: PendingRequests;
   readonly #watches = new WatchTable();
+  readonly #protection: NodeProtection = {
+    owns: (stat) => stat.ephemeralOwner === this.#id,
+    exists: (path) => this.exists(path),
+    protect: (path) => this.#protect(path),
+  };
 
   constructor(
     private readonly client: NativeClient,
@@ -79,7 +84,7 @@ export class NativeSession implements DriverSession {
   }
 
   async create(path: string, value: string, mode: CreateMode): Promise<Created> {
-    if (this.parts.digest !== undefined) return this.#createProtected(path, value, mode, this.parts.digest);
+    if (this.parts.digest !== undefined) return this.#createProtected(path, value, mode);
     const creating = this.#create(path, value, mode);
     if (mode.endsWith('sequential')) {
       const created = await creating;
@@ -180,7 +185,7 @@ export class NativeSession implements DriverSession {
     this.#timeoutMs = this.client.timeout;
     this.#connected = true;
     this.parts.onEvent('connected');
-    if (this.parts.unprotected.size > 0) void this.#protectLeftovers();
+    void protectLeftovers(this.parts.unprotected, this.#protection, this.parts.logger);
   }
 
   #onDisconnect(): void {
@@ -237,74 +242,49 @@ export class NativeSession implements DriverSession {
     return stat.czxid;
   }
 
-  async #createProtected(path: string, value: string, mode: CreateMode, digest: string): Promise<Created> {
+  async #createProtected(path: string, value: string, mode: CreateMode): Promise<Created> {
     const { unprotected } = this.parts;
     let created = path;
     try {
       created = await this.#create(path, value, mode);
-      return { path: created, czxid: await this.#protect(created, mode, digest) };
+      return { path: created, czxid: await this.#protectNew(created, mode) };
     } catch (error) {
       if (mayBeLeftOpen(error)) unprotected.set(created, mode);
       throw error;
     }
   }
 
-  /** Gives a node that was just created to the digest alone, sees that this is so, and returns the node's identity. */
-  async #protect(path: string, mode: CreateMode, digest: string): Promise<bigint> {
-    const [changed, read] = await Promise.allSettled([this.#setAcl(path, 0), this.#getAcl(path)]);
-    if (read.status === 'rejected') throw read.reason;
-    const czxid = this.#identity(path, mode, read.value.stat);
-    const refusal = changed.status === 'rejected' ? changed.reason : undefined;
-    if (isProtected(read.value.acl, digest)) {
-      // Not by us: the node is one that another member created after ours had been removed.
-      if (refusal !== undefined) throw this.#failure(RESULT.NODE_EXISTS, path);
-      return czxid;
-    }
-    await this.remove(path, read.value.stat.version);
+  /** Gives a node that was just created to the digest alone, and returns the node's identity. */
+  async #protectNew(path: string, mode: CreateMode): Promise<bigint> {
+    const [given, found] = await Promise.allSettled([this.#protect(path), this.exists(path)]);
+    if (found.status === 'rejected') throw found.reason;
+    const czxid = this.#identity(path, mode, found.value);
+    if (given.status === 'fulfilled') return czxid;
+    // Not by us: the node is one that another member created and protected after ours had been removed.
+    const isForeign = ElasticJobError.is(given.reason, 'BAD_VERSION') && mode.startsWith('persistent');
+    if (isForeign) throw this.#failure(RESULT.NODE_EXISTS, path);
+    if (mayBeLeftOpen(given.reason)) throw given.reason;
+    await this.remove(path, -1);
     throw new RegistryError(
       'NO_AUTH',
       `${path} was created and removed again, because it could not be given to the digest configured for this ` +
         'namespace; somebody without that digest may have changed its access list in between',
-      { path, cause: refusal },
+      { path, cause: given.reason },
     );
   }
 
-  /** Protects what lost connections have left open, if it is still there and ours. */
-  async #protectLeftovers(): Promise<void> {
-    const { unprotected, logger } = this.parts;
-    for (const [path, mode] of unprotected) {
-      try {
-        const { acl, stat } = await this.#getAcl(path);
-        const isForeign = mode.startsWith('ephemeral') && stat.ephemeralOwner !== this.#id;
-        if (isOpen(acl) && !isForeign) await this.#setAcl(path, -1);
-        unprotected.delete(path);
-      } catch (error) {
-        if (mayBeLeftOpen(error)) return;
-        unprotected.delete(path);
-        if (!ElasticJobError.is(error, 'NO_NODE'))
-          logger.warn('cannot protect a node', { path, error: messageOf(error) });
-      }
-    }
-  }
-
-  #setAcl(path: string, version: number): Promise<void> {
+  /**
+   * Names the digest itself instead of "whoever the session is", so that success is proof. Reading the list back is not
+   * possible: the package crashes the process when a list cannot be read.
+   */
+  #protect(path: string): Promise<void> {
+    const acl = digestOnly(this.parts.digest ?? '');
     return this.#request(path, (answer: Answer<void>) =>
-      this.client.a_set_acl(path, version, CREATOR_ONLY, (code) => answer(code, () => undefined)),
-    );
-  }
-
-  #getAcl(path: string): Promise<{ acl: NativeAcl[]; stat: NodeStat }> {
-    return this.#request(path, (answer: Answer<{ acl: NativeAcl[]; stat: NodeStat }>) =>
-      this.client.a_get_acl(path, (code, _text, acl, stat) => answer(code, () => ({ acl, stat: toNodeStat(stat) }))),
+      this.client.a_set_acl(path, 0, acl, (code) => answer(code, () => undefined)),
     );
   }
 }
 
 function closed(subject: string): RegistryError {
   return new RegistryError('REGISTRY_CLOSED', `${subject}: the session was closed`);
-}
-
-function mayBeLeftOpen(error: unknown): boolean {
-  const codes = ['CONNECTION_LOSS', 'SESSION_LOST', 'REGISTRY_CLOSED'] as const;
-  return codes.some((code) => ElasticJobError.is(error, code));
 }
