@@ -1,0 +1,131 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, inject, it } from 'vitest';
+
+const sample = (path: string): string => fileURLToPath(new URL(`../../samples/${path}`, import.meta.url));
+const FIRST = sample('01-first-job/dist/main.js');
+const CLUSTER = sample('02-cluster/dist/cluster.js');
+const WORKER = sample('02-cluster/dist/main.js');
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a sample to its end. `onOutput` sees everything written so far and may send a signal. */
+async function run(
+  file: string,
+  args: readonly string[],
+  onOutput: (stdout: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
+): Promise<Ended> {
+  const env = { ...process.env, NO_COLOR: '1', ZOOKEEPER_CONNECT: '' };
+  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    onOutput(stdout, (signal) => void child.kill(signal));
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  await once(child, 'close');
+  return { code: child.exitCode, stdout, stderr };
+}
+
+describe('the first sample', () => {
+  it('runs every item of a simple, a dataflow and a script job in six seconds', async () => {
+    const { code, stdout, stderr } = await run(FIRST, ['--seconds', '6']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('item 1: invoices of Shanghai sent');
+    expect(stdout).toMatch(/item 0: orders [\d, ]+ processed/);
+    expect(stdout).toContain('cleaning up part 1 of 2 (sessions)');
+    const runs = stdout.split('\n').find((line) => line.startsWith('runs: ')) ?? '';
+    const items = ['clean-up/0', 'clean-up/1', 'invoice/0', 'invoice/1', 'invoice/2', 'orders/0', 'orders/1'];
+    expect(runs.match(/[\w-]+\/\d ×[1-9]/g)?.map((each) => each.split(' ')[0])).toEqual(items);
+  });
+
+  it('waits for what runs when it is interrupted, and ends well', async () => {
+    let sent = false;
+    const { code, stdout, stderr } = await run(FIRST, [], (output, kill) => {
+      if (sent || !output.includes('invoices of Beijing sent')) return;
+      sent = true;
+      kill('SIGINT');
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('stopping: no new runs, waiting for those under way');
+    expect(stdout.trimEnd().split('\n').at(-1)).toMatch(/^runs: /);
+  });
+
+  it('explains itself, and what is wrong with its arguments', async () => {
+    expect(await run(FIRST, ['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('--seconds 10') });
+    const bad = await run(FIRST, ['--seconds', 'many']);
+    expect(bad).toMatchObject({ code: 2, stderr: "--seconds: seen 'many', expected a number above 0\n" });
+  });
+});
+
+describe('the cluster sample', () => {
+  it('goes on without the leader it kills: no item runs twice, all run again in time', async () => {
+    const { code, stdout, stderr } = await run(CLUSTER, ['--processes', '3', '--seconds', '26', '--kill']);
+    const verdict: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+    expect({ code, verdict }).toMatchObject({
+      code: 0,
+      verdict: {
+        fires: 26,
+        firesWithItemRunTwice: 0,
+        overlappingRuns: 0,
+        recoveryLimitMs: 6_500,
+        itemsMissedOutsideTheWindow: [],
+        ok: true,
+        killed: { worker: expect.stringMatching(/^process [123]$/), items: expect.any(Array) },
+      },
+    });
+    const { runsPerItem, recoveryMs, itemsPerProcess, killed } = verdict as {
+      runsPerItem: Record<string, number>;
+      recoveryMs: number;
+      itemsPerProcess: Record<string, number[]>;
+      killed: { worker: string; items: number[] };
+    };
+    expect(Object.keys(runsPerItem)).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8']);
+    expect(recoveryMs).toBeLessThanOrEqual(6_500);
+    expect(killed.items).toHaveLength(3);
+    expect(Object.keys(itemsPerProcess)).not.toContain(killed.worker);
+    expect(Object.values(itemsPerProcess).flat().sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(stderr).toContain(`killing ${killed.worker}, which leads and owns`);
+  });
+
+  it('ends one of its processes in order when it is told to', async () => {
+    const namespace = `sample-${process.pid}-${Date.now()}`;
+    let sent = false;
+    const args = ['--connect', inject('zookeeper'), '--namespace', namespace];
+    const { code, stdout } = await run(WORKER, args, (output, kill) => {
+      if (sent || !output.includes('"kind":"begin"')) return;
+      sent = true;
+      kill('SIGTERM');
+    });
+    const messages = stdout.split('\n').filter((line) => line.startsWith('{"kind":'));
+    const count = (kind: string): number => messages.filter((line) => line.includes(`"kind":"${kind}"`)).length;
+    expect(code).toBe(0);
+    expect(count('begin')).toBeGreaterThan(0);
+    expect(count('end')).toBe(count('begin'));
+  });
+
+  it.each([
+    [CLUSTER, ['--help'], '--processes N'],
+    [WORKER, ['--help'], '--connect 127.0.0.1:2181'],
+  ])('explains itself: %s', async (file, args, text) => {
+    expect(await run(file, args)).toMatchObject({ code: 0, stdout: expect.stringContaining(text), stderr: '' });
+  });
+
+  it.each([
+    [CLUSTER, ['--processes', '0'], '--processes takes 1 to 9'],
+    [CLUSTER, ['--seconds', '0'], '--seconds takes a number above 0'],
+    [CLUSTER, ['--kill', '--seconds', '20'], '--kill needs --seconds 25 or more'],
+    [CLUSTER, ['--kill', '--processes', '1'], '--kill needs at least two processes'],
+    [WORKER, [], '--connect is missing: which ZooKeeper?'],
+  ])('says what is wrong with its arguments: %s %j', async (file, args, text) => {
+    const { code, stderr } = await run(file, args);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(text) });
+  });
+});
