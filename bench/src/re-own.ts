@@ -3,7 +3,6 @@ import {
   createEngine,
   defineJob,
   type Engine,
-  type JobHandle,
   systemClock,
   type TraceEvent,
   type TraceSink,
@@ -31,7 +30,7 @@ export const reOwn: Question = {
   name: 're-own',
   asks: 'How soon are the items of an instance that goes owned by the others?',
   async answer(say) {
-    const zookeeper = await startZooKeeper({ own: true, tickTime: 2000 });
+    const zookeeper = await startZooKeeper({ own: true, tickTime: 2000, durable: true });
     try {
       const figures: Figure[] = [];
       for (const items of [100, 1000]) figures.push(...(await measure(zookeeper, items, say)));
@@ -47,8 +46,8 @@ async function measure(zookeeper: ZooKeeper, items: number, say: (progress: stri
   say(`${figure(items)} items: starting ${INSTANCES} instances`);
   for (let number = 1; number <= INSTANCES; number++) await cluster.start(number);
   const ways: readonly Way[] = [
-    { subject: 'a member leaves', choose: (job) => !job.status().isLeader, go: (engine) => engine.stop() },
-    { subject: 'the leader vanishes', choose: (job) => job.status().isLeader, go: (engine) => engine.registry.stop() },
+    { subject: 'a member leaves', leads: false, go: (engine) => engine.stop() },
+    { subject: 'the leader vanishes', leads: true, go: (engine) => engine.registry.stop() },
   ];
   const figures: Figure[] = [];
   for (const way of ways) {
@@ -75,7 +74,8 @@ function describe(subject: string, rounds: readonly Round[]): Figure {
 /** How an instance goes. */
 interface Way {
   readonly subject: string;
-  choose(job: JobHandle): boolean;
+  /** Whether it is the leader that goes. */
+  readonly leads: boolean;
   go(engine: Engine): Promise<void>;
 }
 
@@ -92,7 +92,8 @@ class Cluster implements TraceSink {
   /** Items owned, by instance. */
   readonly #owned = new Map<string, number>();
   #settled: { readonly instances: number; readonly all: Deferred<number> } | null = null;
-  #announced: Deferred<number> = deferred();
+  /** When an instance last said that it leaves. */
+  #announced: number | null = null;
 
   constructor(
     private readonly zookeeper: ZooKeeper,
@@ -118,12 +119,12 @@ class Cluster implements TraceSink {
     const meter = await LoadMeter.of(this.zookeeper);
     this.#engines.delete(number);
     this.#owned.delete(engine.identity.instanceId);
-    this.#announced = deferred();
+    this.#announced = null;
     const spread = this.#spread(this.#engines.size);
     const called = systemClock.monotonic();
     const going = way.go(engine);
     const owned = await spread;
-    const from = way.subject.includes('leaves') ? await this.#announced.promise : called;
+    const from = this.#announced ?? called;
     await going;
     const { packets } = await meter.load();
     await engine.stop();
@@ -138,7 +139,7 @@ class Cluster implements TraceSink {
 
   emit(event: TraceEvent): void {
     if (event.kind !== 'coordination') return;
-    if (event.event === 'draining') this.#announced.resolve(systemClock.monotonic());
+    if (event.event === 'draining') this.#announced ??= systemClock.monotonic();
     if (event.event === 'assigned') this.#assigned(event);
   }
 
@@ -160,7 +161,7 @@ class Cluster implements TraceSink {
   }
 
   #pick(way: Way): [number, Engine] {
-    const found = [...this.#engines].find(([, engine]) => way.choose(engine.job('job')));
+    const found = [...this.#engines].find(([, engine]) => engine.job('job').status().isLeader === way.leads);
     if (found === undefined) throw new Error(`no instance to choose for '${way.subject}'`);
     return found;
   }
