@@ -4,6 +4,8 @@ import {
   defineJob,
   type Engine,
   type EngineOptions,
+  type ExtensionSet,
+  extensionModule,
   type JobHandler,
   type JobOptions,
   type Registry,
@@ -37,6 +39,8 @@ export interface ClusterOptions {
   readonly work?: (context: ShardingContext, instance: string) => void | Promise<void>;
   readonly engine?: Partial<EngineOptions>;
   readonly atomicCommit?: boolean;
+  /** What an instance has besides what the kernel brings. */
+  readonly extensions?: (instance: string) => ExtensionSet;
   readonly sessionTimeoutMilliseconds?: number;
 }
 
@@ -63,14 +67,15 @@ export class Cluster {
     const { atomicCommit = true, sessionTimeoutMilliseconds = 10_000 } = this.options;
     const registry = this.server.registry({ namespace: 'test', atomicCommit, sessionTimeoutMilliseconds });
     const traces = new MemoryTraceSink();
-    const engine = createEngine({
+    const options = {
       registry,
       instanceId,
       clock: this.clock,
       logger: silentLogger,
       traceSinks: [traces],
       ...this.options.engine,
-    });
+    };
+    const engine = createEngine(options, extensionModule(this.options.extensions?.(name) ?? {}));
     const node = { name, instanceId, engine, registry, traces };
     this.nodes.set(name, node);
     await engine.start();

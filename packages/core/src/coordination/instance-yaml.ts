@@ -18,6 +18,9 @@ export interface StoredInstance {
 /** The label of an instance that finishes its work and takes on nothing more. Java members do not look at labels. */
 export const DRAINING = 'draining';
 
+/** The label of an instance that cannot follow the stored definition. */
+export const WAITING = 'waiting';
+
 /** Java's reader accepts no other key here: one more and every trigger of every Java member fails. */
 const KEYS = ['jobInstanceId', 'labels', 'serverIp'] as const;
 

@@ -7,6 +7,7 @@ import type { Logger } from '../foundation/logger.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry, Session, TreeWatch } from '../registry/registry.js';
 import { type Assignment, itemsOf, NO_ASSIGNMENT } from './assignment-plan.js';
+import { DRAINING, WAITING } from './instance-yaml.js';
 import { jobPath, layout, type ServerStatus } from './job-layout.js';
 import { availableMembers, isResharding, type JobView, jobView, viewSelection } from './job-view.js';
 import { campaign, resign } from './leader-election.js';
@@ -159,7 +160,7 @@ export class JobMember {
   /** Tells the leader that this instance takes on nothing more; it goes on with what it has. */
   async drain(): Promise<void> {
     this.#draining = true;
-    await this.#membership.drain();
+    await this.#membership.say(DRAINING);
     // A leader gives its own items away, also when its node is gone and no change of the view tells it to.
     this.wake();
   }
@@ -197,6 +198,11 @@ export class JobMember {
   /** Takes the request to run away. Resolves to whether it was still there. */
   async takeTrigger(): Promise<boolean> {
     return this.services.registry.remove(jobPath(this.jobName, layout.trigger(this.services.identity.instanceId)));
+  }
+
+  /** Whether it is known who owns what, even if that is about to change. */
+  get isAssigned(): boolean {
+    return this.#assignment !== NO_ASSIGNMENT;
   }
 
   /** Whether the assignment that was last announced is still the one to act on. */
@@ -283,10 +289,14 @@ export class JobMember {
     const { session } = this.services.registry;
     if (session.state !== 'connected' || this.#watch === null) return;
     if (this.#session !== session.id) await this.#register(session);
-    const view = this.#view;
     const goal = this.hooks.goal();
+    await this.#membership.say(this.#draining ? DRAINING : goal === null ? WAITING : null);
+    if (goal !== null && this.#view !== null && this.#sees(ACTED_UPON)) {
+      await this.#followAssignment(this.#view, goal.itemCount);
+    }
+    // Only now, so that what came while we waited is seen.
+    const view = this.#view;
     if (view === null || !this.#sees(ACTED_UPON)) return;
-    if (goal !== null) await this.#followAssignment(view, goal.itemCount);
     const wanted = goal === null ? null : { itemCount: goal.itemCount, strategy: goal.strategy.type };
     for (const reaction of react(view, this.#self, wanted)) await this.#perform(reaction, view);
   }

@@ -1,7 +1,7 @@
 import { serverIpOf } from '../job/identity.js';
 import type { RegistryNode, Selection, TreeSnapshot } from '../registry/registry.js';
 import { type AssignmentPlan, decodePlan } from './assignment-plan.js';
-import { DRAINING, decodeInstance } from './instance-yaml.js';
+import { DRAINING, decodeInstance, WAITING } from './instance-yaml.js';
 import { layout } from './job-layout.js';
 
 /** A registered instance. */
@@ -9,8 +9,8 @@ export interface Member {
   readonly instanceId: string;
   readonly serverIp: string;
   readonly labels: string | null;
-  /** Leaving: it finishes what it runs and takes on nothing. */
-  readonly draining: boolean;
+  /** It takes on nothing: it is leaving, or cannot follow the stored definition. */
+  readonly withdrawn: boolean;
   /** Session that owns the node. */
   readonly session: bigint;
 }
@@ -76,12 +76,12 @@ export function jobView(snapshot: TreeSnapshot, instanceId: string, ownItems: re
 }
 
 /**
- * The instances that items may be given to: their server is enabled and they are not leaving; descending by id, the
+ * The instances that items may be given to: their server is enabled and they take on work; descending by id, the
  * order in which every strategy of ElasticJob sees them.
  */
 export function availableMembers(view: Pick<JobView, 'members' | 'servers'>): Member[] {
   return [...view.members.values()]
-    .filter((member) => !member.draining && view.servers.get(member.serverIp) === 'ENABLED')
+    .filter((member) => !member.withdrawn && view.servers.get(member.serverIp) === 'ENABLED')
     .sort((one, other) => (one.instanceId < other.instanceId ? 1 : -1));
 }
 
@@ -115,7 +115,9 @@ function toMember(node: RegistryNode): [string, Member][] {
   const { labels } = instance;
   const session = node.stat.ephemeralOwner;
   const serverIp = instance.serverIp ?? serverIpOf(instanceId);
-  return [[instanceId, { instanceId, serverIp, labels, draining: labels === DRAINING, session }]];
+  return [
+    [instanceId, { instanceId, serverIp, labels, withdrawn: labels === DRAINING || labels === WAITING, session }],
+  ];
 }
 
 function toLeader(node: RegistryNode | null): Leader | null {

@@ -3,6 +3,7 @@ import { ManualClock, settle } from '../foundation/clock.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import { MemoryServer } from '../registry/memory-server.js';
 import type { Registry } from '../registry/registry.js';
+import { DRAINING } from './instance-yaml.js';
 import { Membership } from './membership.js';
 
 const me: InstanceIdentity = { instanceId: '10.0.0.1@-@me', serverIp: '10.0.0.1' };
@@ -53,7 +54,8 @@ describe('a member', () => {
     const member = new Membership(registry, clock, 'job', me);
     await member.register();
     expect((await registry.read('job/servers/10.0.0.1'))?.value).toBe('ENABLED');
-    await member.announceServer('DISABLED');
+    await registry.put('job/servers/10.0.0.1', 'DISABLED');
+    await member.announceServer('ENABLED');
     await member.register();
     expect((await registry.read('job/servers/10.0.0.1'))?.value).toBe('DISABLED');
   });
@@ -87,7 +89,7 @@ describe('a member', () => {
     const registry = await connect();
     const member = new Membership(registry, clock, 'job', me);
     await member.register();
-    await member.drain();
+    await member.say(DRAINING);
     expect((await registry.read(NODE))?.value).toBe(
       'jobInstanceId: 10.0.0.1@-@me\nlabels: draining\nserverIp: 10.0.0.1\n',
     );

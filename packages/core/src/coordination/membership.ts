@@ -4,7 +4,7 @@ import { deferred } from '../foundation/deferred.js';
 import { RegistryError } from '../foundation/errors.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry, RegistryNode } from '../registry/registry.js';
-import { DRAINING, encodeInstance } from './instance-yaml.js';
+import { type DRAINING, encodeInstance, type WAITING } from './instance-yaml.js';
 import { jobPath, layout, type ServerStatus } from './job-layout.js';
 
 /**
@@ -14,8 +14,10 @@ import { jobPath, layout, type ServerStatus } from './job-layout.js';
 export class Membership {
   /** Sessions of this process in which the instance was registered; nodes they left behind are ours to remove. */
   readonly #sessions = new Set<bigint>();
-  /** What the instance says of itself, in whichever session it is registered. */
+  /** What the instance says of itself, in whichever session it is registered, and what its node is known to say. */
   #labels: string | null = null;
+  #said: string | null = null;
+  #firstStatus: ServerStatus = 'ENABLED';
   readonly #path: string;
   readonly #serverPath: string;
 
@@ -29,9 +31,10 @@ export class Membership {
     this.#serverPath = jobPath(jobName, layout.server(identity.serverIp));
   }
 
-  /** Announces the server's status at start. Afterwards the status belongs to the operators. */
+  /** Announces the server. One that is known already keeps the status that it has: that is the operators'. */
   async announceServer(status: ServerStatus): Promise<void> {
-    await this.registry.put(this.#serverPath, status);
+    this.#firstStatus = status;
+    await this.registry.ensure(this.#serverPath, status);
   }
 
   /**
@@ -46,15 +49,18 @@ export class Membership {
       if (holder !== null) await this.#clear(holder, signal);
     }
     this.#sessions.add(session);
+    this.#said = this.#labels;
     await this.#reassertServer();
   }
 
-  /** Tells the leader that this instance takes on nothing more. Java sees the label and ignores it. */
-  async drain(): Promise<void> {
-    this.#labels = DRAINING;
+  /** Says of itself why a leader should give it no items, or nothing. Java sees the label and ignores it. */
+  async say(labels: typeof DRAINING | typeof WAITING | null): Promise<void> {
+    this.#labels = labels;
+    if (labels === this.#said) return;
     const node = await this.registry.read(this.#path);
     if (node?.stat.ephemeralOwner !== this.registry.session.id) return;
-    await this.registry.write(this.#path, this.#record, node.stat.version);
+    const result = await this.registry.write(this.#path, this.#record, node.stat.version);
+    if (result.written) this.#said = labels;
   }
 
   /** Leaves, if this session is the registered one. */
@@ -75,7 +81,7 @@ export class Membership {
 
   /** A Java member that starts up at this moment may collect the server's node as one without instances. */
   async #reassertServer(): Promise<void> {
-    await this.registry.ensure(this.#serverPath, 'ENABLED' satisfies ServerStatus);
+    await this.registry.ensure(this.#serverPath, this.#firstStatus);
   }
 
   async #clear(holder: RegistryNode, signal?: AbortSignal): Promise<void> {

@@ -6,9 +6,9 @@ import { needsResharding, type Reaction, react, type Self } from './reactions.js
 const self: Self = { instanceId: '10.0.0.1@-@1', serverIp: '10.0.0.1', session: 1n, draining: false };
 const goal = { itemCount: 2, strategy: 'AVG_ALLOCATION' };
 
-const member = (instanceId: string, session: bigint, draining = false): [string, Member] => [
+const member = (instanceId: string, session: bigint, withdrawn = false): [string, Member] => [
   instanceId,
-  { instanceId, serverIp: instanceId.split('@')[0] ?? '', labels: null, draining, session },
+  { instanceId, serverIp: instanceId.split('@')[0] ?? '', labels: null, withdrawn, session },
 ];
 
 const plan: AssignmentPlan = {

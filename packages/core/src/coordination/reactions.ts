@@ -50,11 +50,11 @@ const TABLE: readonly Row[] = [
 
 /**
  * What `self` has to do, given what it sees. A job that is to be shut down here does nothing else; with a definition that
- * cannot be followed (`goal` is `null`) it does nothing but that.
+ * cannot be followed (`goal` is `null`) it leaves leading to those who can.
  */
 export function react(view: JobView, self: Self, goal: ShardingGoal | null): Reaction[] {
   if (isShutDown(view, self)) return ['shut-down'];
-  if (goal === null) return [];
+  if (goal === null) return leads(view, self) ? ['abdicate'] : [];
   return TABLE.filter((row) => row.when(view, self, goal)).map((row) => row.reaction);
 }
 

@@ -16,7 +16,7 @@ const members = (...names: string[]): Member[] =>
     instanceId: name,
     serverIp: '10.0.0.1',
     labels: null,
-    draining: false,
+    withdrawn: false,
     session: BigInt(index),
   }));
 

@@ -169,11 +169,17 @@ function stoppedEngine(): ElasticJobError {
   return new ElasticJobError('INVALID_STATE', 'the engine was stopped; create another one');
 }
 
-function startFailure(failures: readonly unknown[]): ConfigurationError {
+function startFailure(failures: readonly unknown[]): ElasticJobError {
   const list = failures.map((failure) => `- ${messageOf(failure)}`).join('\n');
-  return new ConfigurationError('INVALID_CONFIGURATION', `${failures.length} jobs could not be started:\n${list}`, {
-    cause: failures[0],
-  });
+  const ours = failures.filter((failure) => ElasticJobError.is(failure));
+  return new ElasticJobError(
+    ours[0]?.code ?? 'REGISTRY_FAILURE',
+    `${failures.length} jobs could not be started:\n${list}`,
+    {
+      cause: failures[0],
+      retryable: ours.length === failures.length && ours.every(({ retryable }) => retryable),
+    },
+  );
 }
 
 /**
