@@ -49,6 +49,7 @@ const HEARS: Record<Notification['kind'], readonly WatchKind[]> = {
 /** One direction of a connection: messages arrive in the order sent, none after it was broken. */
 class Pipe {
   readonly #messages: (() => void)[] = [];
+  #broken = false;
 
   constructor(private readonly delivery: Delivery) {}
 
@@ -57,6 +58,7 @@ class Pipe {
   }
 
   send(message: () => void): void {
+    if (this.#broken) return;
     this.#messages.push(message);
     this.delivery(() => this.#messages.shift()?.());
   }
@@ -67,6 +69,7 @@ class Pipe {
   }
 
   break(): void {
+    this.#broken = true;
     this.#messages.length = 0;
   }
 }
