@@ -1,3 +1,4 @@
+import type { JobOptions } from '@elasticjob/core';
 import { deferred, settle } from '@elasticjob/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Cluster, type ClusterOptions, coordination, JOB, SECOND } from './cluster.js';
@@ -88,6 +89,44 @@ describe('an instance that stops in the middle of something', () => {
     await cluster.stop('a');
     const added = engine.add(cluster.definition({ name: 'late' }), { execute: () => undefined });
     expect(await added.catch((error: unknown) => error)).toMatchObject({ code: 'INVALID_STATE' });
+  });
+});
+
+describe('an instance that joins in the moment of a fire', () => {
+  /** Starts an instance whose first look at the job takes until `looked` is resolved; it is registered by then. */
+  const startSlowly = async (name: string, looked: Promise<void>, job: Partial<JobOptions> = {}): Promise<void> => {
+    void cluster.start(name, { job });
+    const { registry } = cluster.node(name);
+    const watchTree = registry.watchTree.bind(registry);
+    registry.watchTree = async (...args) => {
+      await looked;
+      return watchTree(...args);
+    };
+    await settle();
+  };
+
+  it('runs the items that it was given before the fire, although it learns of them after it', async () => {
+    begin();
+    await cluster.start('a');
+    const looked = deferred();
+    await startSlowly('b', looked.promise);
+    expect(await cluster.owners()).toContain('b');
+    const fire = await cluster.nextFire();
+    looked.resolve();
+    await settle();
+    expect(cluster.itemsAt(fire)).toEqual([0, 1, 2]);
+    expect(cluster.ranAt(fire).filter((run) => run.startsWith('b'))).not.toEqual([]);
+  });
+
+  it('does so by the definition that is stored, not by its own', async () => {
+    begin();
+    await cluster.start('a');
+    const looked = deferred();
+    await startSlowly('b', looked.promise, { cron: '30 * * * * *', shardingTotalCount: 1 });
+    const fire = await cluster.nextFire();
+    looked.resolve();
+    await settle();
+    expect(cluster.itemsAt(fire)).toEqual([0, 1, 2]);
   });
 });
 

@@ -113,14 +113,24 @@ export class ProcessCluster {
     await this.until(() => this.#calls().some((call) => call.kind === 'end' && Number(call.scheduledAt) > scheduledAt));
   }
 
-  /** Fires planned in `[from, to]` that were not run exactly once for every item: lost and doubled items of each. */
+  /** Fires planned in `[from, to]` that were not run exactly once for every item: runs of each, and what was skipped. */
   irregular(from: number, to: number): string[] {
     const fires = Array.from({ length: Math.floor((to - from) / SECOND) + 1 }, (_, n) => from + n * SECOND);
     return fires.flatMap((fire) => {
       const begun = this.#calls().filter((call) => call.kind === 'begin' && call.scheduledAt === fire);
       const runs = Array.from({ length: ITEMS }, (_, item) => begun.filter((call) => call.item === item).length);
-      return runs.every((times) => times === 1) ? [] : [`${new Date(fire).toISOString()}: ${runs.join()}`];
+      if (runs.every((times) => times === 1)) return [];
+      return [`${new Date(fire).toISOString()}: ${runs.join()} ${this.#skips(fire).join(' ')}`.trimEnd()];
     });
+  }
+
+  #skips(fire: number): string[] {
+    return this.workers.flatMap((worker) =>
+      worker
+        .of('skipped')
+        .filter(({ scheduledAt }) => scheduledAt === fire)
+        .map(({ reason, items }) => `${worker.name} skipped ${items}: ${reason}`),
+    );
   }
 
   async end(): Promise<void> {

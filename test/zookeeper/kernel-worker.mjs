@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { createEngine, defineJob, silentLogger } from '../../packages/core/dist/index.js';
 
 const [connectString, namespace, instanceId, work = '50'] = process.argv.slice(2);
-const tell = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+const tell = (message) => process.stdout.write(`${JSON.stringify({ ...message, t: Date.now() })}\n`);
 let hold = false;
 
 const traces = {

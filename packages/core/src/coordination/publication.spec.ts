@@ -20,7 +20,8 @@ afterEach(() => registry.stop());
 
 describe('publishing a definition', () => {
   it('stores the first one, and the name of the job as its class', async () => {
-    expect(await publish(registry, job(), null)).toEqual({ outcome: 'published', className: 'job' });
+    const published = { outcome: 'published', className: 'job', text: encodeJobConfig(job()) };
+    expect(await publish(registry, job(), null)).toEqual(published);
     expect(await text('job/config')).toBe(encodeJobConfig(job()));
     expect(await text('job')).toBe('job');
   });
@@ -35,6 +36,7 @@ describe('publishing a definition', () => {
     expect(await publish(registry, job({ shardingTotalCount: 5 }), null)).toEqual({
       outcome: 'adopted',
       className: 'com.x.MyJob',
+      text: encodeJobConfig(job()),
     });
     expect(await text('job/config')).toBe(encodeJobConfig(job()));
   });

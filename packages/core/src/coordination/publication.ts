@@ -4,14 +4,18 @@ import type { Registry } from '../registry/registry.js';
 import { jobPath, layout } from './job-layout.js';
 import { decodeJobConfig, encodeJobConfig, sameMeaning } from './job-yaml.js';
 
-/** What became of a definition at the registry. */
-export type Publication =
-  /** The definition stands in the registry as given. */
-  | { readonly outcome: 'published'; readonly className: string }
-  /** Another one stood there and holds, because `overwrite` is off. */
-  | { readonly outcome: 'adopted'; readonly className: string }
-  /** What stands there cannot be read; nothing was changed. */
-  | { readonly outcome: 'unreadable'; readonly className: string; readonly problem: string };
+/** What became of a definition at the registry, and the text of the one that holds. */
+export type Publication = { readonly className: string; readonly text: string } & (
+  | {
+      /** `published`: the definition stands there as given. `adopted`: another one holds, because `overwrite` is off. */
+      readonly outcome: 'published' | 'adopted';
+    }
+  | {
+      /** What stands there cannot be read; nothing was changed. */
+      readonly outcome: 'unreadable';
+      readonly problem: string;
+    }
+);
 
 /**
  * Publishes a job's definition, or adopts the one that the registry already has: the first one published holds until it
@@ -38,15 +42,19 @@ export async function publish(
     const created = await registry.create(path, text, 'persistent');
     if (!created.created) return publish(registry, definition, className);
     if (stored === null) await registry.put(jobName, name);
-    return { outcome: 'published', className: name };
+    return { outcome: 'published', className: name, text };
   }
   const decoded = decodeJobConfig(config.value);
-  if (!decoded.readable) return { outcome: 'unreadable', className: name, problem: decoded.problem };
+  if (!decoded.readable) {
+    return { outcome: 'unreadable', className: name, text: config.value, problem: decoded.problem };
+  }
   if (stored === null) await registry.put(jobName, name);
-  if (sameMeaning(config.value, text)) return { outcome: 'published', className: name };
-  if (!definition.overwrite) return { outcome: 'adopted', className: name };
-  const result = await registry.write(path, encodeJobConfig(definition, decoded.extra), config.stat.version);
-  return result.written ? { outcome: 'published', className: name } : publish(registry, definition, className);
+  if (sameMeaning(config.value, text)) return { outcome: 'published', className: name, text: config.value };
+  if (!definition.overwrite) return { outcome: 'adopted', className: name, text: config.value };
+  const complete = encodeJobConfig(definition, decoded.extra);
+  const result = await registry.write(path, complete, config.stat.version);
+  if (!result.written) return publish(registry, definition, className);
+  return { outcome: 'published', className: name, text: complete };
 }
 
 function classConflict(jobName: string, stored: string, given: string): ConfigurationError {

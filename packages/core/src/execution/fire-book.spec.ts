@@ -39,6 +39,19 @@ describe('which items an instance runs for which fire', () => {
     expect(book.settled(assignment([99, 'ab'], [0, 'aa']))).toEqual([{ scheduledAt: 100, items: [1] }]);
   });
 
+  it('skips what it has for a fire that it missed, and still runs what it turns out to have been given by then', () => {
+    const book = new FireBook('a');
+    book.settled(assignment([0, 'ab']));
+    expect(book.miss(100, 'no-session')).toEqual([{ scheduledAt: 100, items: [0], skip: 'no-session' }]);
+    expect(book.settled(assignment([90, 'aa'], [0, 'ab']))).toEqual([{ scheduledAt: 100, items: [1] }]);
+  });
+
+  it('runs nothing for a fire that it missed when nobody says since when the items are its own', () => {
+    const book = new FireBook('a');
+    expect(book.miss(100, 'no-session')).toEqual([]);
+    expect(book.settled(undated('aa'))).toEqual([]);
+  });
+
   it('runs gained items for a fire that it ran before it heard of the resharding', () => {
     const book = new FireBook('b');
     book.settled(assignment([0, 'ab']));

@@ -47,6 +47,14 @@ export class FireBook {
   }
 
   /**
+   * A fire is due while nothing may be started. What is known to be this instance's is skipped; items of which it turns
+   * out later that they had been given to this instance by then are still run.
+   */
+  miss(scheduledAt: number, skip: SkipReason): DueItems[] {
+    return this.due(scheduledAt).map((due) => ({ ...due, skip }));
+  }
+
+  /**
    * A fire is due while the assignment is being changed: it waits for {@link settled}. When too many wait, the oldest is
    * given up for the items owned last.
    */

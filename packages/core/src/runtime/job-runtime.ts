@@ -1,6 +1,5 @@
 import { jobPath, layout } from '../coordination/job-layout.js';
 import { JobMember, type MemberEvent, type MemberHooks } from '../coordination/job-member.js';
-import type { JobView } from '../coordination/job-view.js';
 import { decodeJobConfig } from '../coordination/job-yaml.js';
 import { publish } from '../coordination/publication.js';
 import { RunningMarks } from '../coordination/running-marks.js';
@@ -180,9 +179,11 @@ export class JobRuntime implements Lifecycle {
     if (publication.outcome === 'adopted') {
       this.#logger.info('the registry has another definition of this job, which holds; set overwrite to replace it');
     }
-    await this.#member.join(definition.disabled ? 'DISABLED' : 'ENABLED');
-    this.#moveTo(this.#problem === null ? 'active' : 'waiting');
+    this.#followDefinition(publication.text);
+    // From before it is a member: once it is, it may be given items of any later fire.
     this.#armTimer();
+    await this.#member.join(this.#job.definition.disabled ? 'DISABLED' : 'ENABLED');
+    this.#moveTo(this.#problem === null ? 'active' : 'waiting');
     this.#armReconcile();
   }
 
@@ -193,7 +194,7 @@ export class JobRuntime implements Lifecycle {
         return { itemCount: this.#job.definition.shardingTotalCount, strategy: this.#job.strategy };
       },
       onView: (view) => {
-        this.#followDefinition(view);
+        if (view.config !== null) this.#followDefinition(view.config);
         this.#announceChange();
       },
       onAssignment: (assignment) => {
@@ -212,11 +213,11 @@ export class JobRuntime implements Lifecycle {
   // ---- definition ----------------------------------------------------------------------------------------------------
 
   /** Takes over what the registry says the job is. What cannot be followed stops the fires until it is mended. */
-  #followDefinition(view: JobView): void {
+  #followDefinition(text: string): void {
     // Not by its version: a node that was removed and written anew begins to count again.
-    if (view.config === null || view.config === this.#configText) return;
-    this.#configText = view.config;
-    this.#problem = this.#adopt(view.config);
+    if (text === this.#configText) return;
+    this.#configText = text;
+    this.#problem = this.#adopt(text);
     if (this.#problem !== null) {
       this.#logger.error('the stored definition cannot be followed; the job waits', { problem: this.#problem });
       this.#emit('waiting', { problem: this.#problem });
@@ -224,6 +225,7 @@ export class JobRuntime implements Lifecycle {
     const next = this.#problem === null ? 'active' : 'waiting';
     if (JOB_TRANSITIONS[this.#state].includes(next) && this.#state !== 'starting') this.#moveTo(next);
     this.#armTimer();
+    this.#member.wake();
   }
 
   /** Returns the problem, `null` if there is none. */
@@ -245,15 +247,18 @@ export class JobRuntime implements Lifecycle {
   // ---- firing --------------------------------------------------------------------------------------------------------
 
   #armTimer(): void {
-    const fires = this.#state === 'active' || (this.#state === 'draining' && this.#problem === null);
-    this.#timer.set(fires ? this.#job.schedule : null);
+    const fires = this.#state === 'starting' || this.#state === 'active' || this.#state === 'draining';
+    this.#timer.set(fires && this.#problem === null ? this.#job.schedule : null);
   }
 
   #fire({ scheduledAt, missed }: DueFire): void {
     for (const at of missed) this.#skip(at, this.#fires.items, 'late');
-    if (!this.#member.isConnected) this.#skip(scheduledAt, this.#fires.items, 'no-session');
-    else if (this.#member.isCurrent()) this.#dispatch(this.#fires.due(scheduledAt), 'NORMAL_TRIGGER');
-    else this.#dispatch(this.#fires.park(scheduledAt), 'NORMAL_TRIGGER');
+    this.#dispatch(this.#dueFor(scheduledAt), 'NORMAL_TRIGGER');
+  }
+
+  #dueFor(scheduledAt: number): DueItems[] {
+    if (!this.#member.isConnected) return this.#fires.miss(scheduledAt, 'no-session');
+    return this.#member.isCurrent() ? this.#fires.due(scheduledAt) : this.#fires.park(scheduledAt);
   }
 
   #dispatch(due: readonly DueItems[], source: ExecutionSource): void {
@@ -312,9 +317,10 @@ export class JobRuntime implements Lifecycle {
     };
   }
 
-  /** Runs what this instance owns, once the runs under way have ended; the request stays in the registry until then. */
+  /** Runs what this instance owns, once that is known and the runs under way have ended; until then the request stays. */
   #trigger(): void {
-    if (this.#taking || this.#runs.runningItems.length > 0 || !this.#member.isCurrent()) return;
+    if (this.#taking || this.#runs.runningItems.length > 0) return;
+    if (!this.#member.isAssigned || !this.#member.isCurrent()) return;
     this.#taking = true;
     this.#tasks.run('trigger', async () => {
       try {
