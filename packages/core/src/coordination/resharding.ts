@@ -1,8 +1,9 @@
+import { ExecutionError, messageOf } from '../foundation/errors.js';
 import type { Operation, Registry } from '../registry/registry.js';
 import { type AssignmentPlan, encodePlan, followingSpans } from './assignment-plan.js';
 import { jobPath, layout } from './job-layout.js';
 import type { Member } from './job-view.js';
-import { type ShardingStrategy, validateAssignment } from './sharding-strategies.js';
+import { type ShardingInput, type ShardingStrategy, validateAssignment } from './sharding-strategies.js';
 
 /** What a leader assigns anew, and to whom. */
 export interface ReshardingRequest {
@@ -112,7 +113,22 @@ function assign(request: ReshardingRequest, current: ReadonlyMap<number, string>
   const { jobName, itemCount } = request;
   const previous = Array.from({ length: itemCount }, (_, item) => current.get(item) ?? null);
   const input = { instances: request.members, jobName, itemCount, previous, now: request.now };
-  return validateAssignment(request.strategy.type, request.strategy.assign(input), input);
+  return validateAssignment(request.strategy.type, decide(request, input), input);
+}
+
+function decide({ strategy, jobName }: ReshardingRequest, input: ShardingInput): unknown {
+  try {
+    return strategy.assign(input);
+  } catch (error) {
+    throw new ExecutionError(
+      'JOB_FAILED',
+      `the sharding strategy '${strategy.type}' of job '${jobName}' failed: ${messageOf(error)}`,
+      {
+        jobName,
+        cause: error,
+      },
+    );
+  }
 }
 
 function ownerChanges(

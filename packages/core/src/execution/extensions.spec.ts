@@ -24,8 +24,9 @@ describe('looking up what a job names', () => {
     expect(look).toThrow(ConfigurationError);
     expect(look).toThrow(
       "job 'x' asks for the sharding strategy 'FOO'; known are AVG_ALLOCATION, ROUND_ROBIN; " +
-        'bind it to TYPES.ShardingStrategy, or correct jobShardingStrategyType',
+        "add it to the engine's extensions (TYPES.ShardingStrategy), or correct jobShardingStrategyType",
     );
+    expect(() => resolveExtension(shardingStrategy, 'ROUND_ROBBIN', known, 'x')).toThrow('did you mean ROUND_ROBIN?');
     expect(look).toThrow(expect.objectContaining({ code: 'UNKNOWN_EXTENSION', jobName: 'x' }));
   });
 

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../foundation/errors.js';
+import { suggestion } from '../job/option-problems.js';
 
 /** A place where the kernel can be extended, and what its error message needs to say about it. */
 export interface ExtensionPoint {
@@ -53,11 +54,12 @@ export function resolveExtension<T extends { readonly type: string }>(
   const wanted = type ?? point.defaultType ?? '';
   const found = available.findLast((extension) => extension.type.toUpperCase() === wanted.toUpperCase());
   if (found !== undefined) return found;
-  const known = [...new Set(available.map((extension) => extension.type))].join(', ') || 'none';
+  const known = [...new Set(available.map((extension) => extension.type))];
   throw new ConfigurationError(
     'UNKNOWN_EXTENSION',
-    `job '${jobName}' asks for the ${point.noun} '${wanted}'; known are ${known}; ` +
-      `bind it to ${point.binding}, or correct ${point.option}`,
+    `job '${jobName}' asks for the ${point.noun} '${wanted}'${suggestion(wanted, known)}; ` +
+      `known are ${known.join(', ') || 'none'}; ` +
+      `add it to the engine's extensions (${point.binding}), or correct ${point.option}`,
     { jobName, path: point.option },
   );
 }

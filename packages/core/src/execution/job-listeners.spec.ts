@@ -25,7 +25,7 @@ describe('the listeners of a job', () => {
 
   it('that are unknown are an error with the known names', () => {
     expect(() => resolveListeners(['AUDIT', 'NOPE'], [recorder('AUDIT', [])], 'x')).toThrow(
-      "job 'x' asks for the listener 'NOPE'; known are AUDIT; bind it to TYPES.JobListener, or correct jobListenerTypes",
+      "job 'x' asks for the listener 'NOPE'; known are AUDIT; add it to the engine's extensions (TYPES.JobListener), or correct jobListenerTypes",
     );
   });
 

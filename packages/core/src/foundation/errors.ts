@@ -62,12 +62,12 @@ const BRAND: unique symbol = Symbol.for('elasticjob.error');
  * }
  */
 export class ElasticJobError extends Error {
-  readonly [BRAND] = true;
   /** Whether the same call may succeed later without a change by a person. */
   readonly retryable: boolean;
-  readonly jobName: string | undefined;
-  readonly item: number | undefined;
-  readonly path: string | undefined;
+  // Declared only, so that an error which is printed shows what it has and nothing else.
+  declare readonly jobName?: string;
+  declare readonly item?: number;
+  declare readonly path?: string;
 
   constructor(
     readonly code: ElasticJobErrorCode,
@@ -75,11 +75,19 @@ export class ElasticJobError extends Error {
     details: ElasticJobErrorDetails = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    this.name = new.target.name;
     this.retryable = details.retryable ?? false;
-    this.jobName = details.jobName;
-    this.item = details.item;
-    this.path = details.path;
+    if (details.jobName !== undefined) this.jobName = details.jobName;
+    if (details.item !== undefined) this.item = details.item;
+    if (details.path !== undefined) this.path = details.path;
+  }
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+
+  /** On the prototype, where printing does not show it. */
+  get [BRAND](): true {
+    return true;
   }
 
   /**

@@ -67,8 +67,8 @@ export interface JobOptions {
   /** Whether another instance runs an item again whose instance died meanwhile. Default `false`; `true` is not supported yet. */
   failover?: boolean;
   /**
-   * Whether a fire that came while the former run was still going on is made up for once, right after that run. Default
-   * `true`, as it is stored for all members.
+   * Stored for all members, Java's among them; default `true`. Nothing is made up for yet: a fire that comes while the
+   * former run of its item is still going on is recorded as skipped (`overlap`), whatever is said here.
    */
   misfire?: boolean;
   /**

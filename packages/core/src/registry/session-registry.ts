@@ -342,7 +342,7 @@ function closed(what: string): RegistryError {
 }
 
 function connectionTimeout(describe: string, timeout: number): RegistryError {
-  const remedy = 'start it, correct the connect string, or set waitForRegistry to go on without it';
+  const remedy = 'start it, correct the connect string, or set waitForRegistry to keep trying';
   const message = `no connection to the registry at ${describe} within ${timeout} ms: ${remedy}`;
   return new RegistryError('CONNECTION_TIMEOUT', message, { retryable: true });
 }

@@ -20,7 +20,7 @@ import { REGISTRY_DEFAULTS } from '../registry/registry-options.js';
 import { SessionRegistry } from '../registry/session-registry.js';
 import { AlarmClock } from '../schedule/alarm-clock.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
-import { fanOut } from '../tracing/trace-sinks.js';
+import { changeLog, fanOut } from '../tracing/trace-sinks.js';
 import { type EngineOptions, isRegistry, type ZooKeeperOptions } from './engine-options.js';
 import { type DrainOptions, JobRuntime, type JobServices } from './job-runtime.js';
 import type { Extensions } from './runnable-job.js';
@@ -135,7 +135,10 @@ function jobsModule(options: EngineOptions): ContainerModule {
     bind<JobKind>(TYPES.JobKind).toConstantValue(simpleJob);
     for (const sink of options.traceSinks ?? []) bind<TraceSink>(TYPES.TraceSink).toConstantValue(sink);
     bind<TraceSink>(TYPES.Tracing).toDynamicValue((context) =>
-      fanOut(all<TraceSink>(context, TYPES.TraceSink), context.get(TYPES.Logger)),
+      fanOut(
+        [changeLog(context.get(TYPES.Logger)), ...all<TraceSink>(context, TYPES.TraceSink)],
+        context.get(TYPES.Logger),
+      ),
     );
     bind<Extensions>(TYPES.Extensions).toDynamicValue((context) => ({
       kinds: all<JobKind>(context, TYPES.JobKind),

@@ -24,8 +24,8 @@ describe('the options of an engine', () => {
   ])('may be %s', (_, options) => expect(problemsOf(options)).toBe(''));
 
   it.each<[string, unknown, RegExp]>([
-    ['no registry', {}, /registry: expected 'embedded'/],
-    ['another word', { registry: 'memory' }, /registry: expected 'embedded'/],
+    ['no registry', {}, /registry: seen nothing, expected 'embedded'/],
+    ['another word', { registry: 'embeded' }, /registry: seen 'embeded', expected 'embedded'/],
     ['no servers', { registry: { namespace: 'shop' } }, /registry\.connectString: expected the servers/],
     [
       'servers without a port',
@@ -34,6 +34,9 @@ describe('the options of an engine', () => {
     ],
     ['no namespace', { registry: { connectString: 'zk1:2181' } }, /registry\.namespace: expected a path/],
     ['a namespace with an empty level', { registry: { ...zooKeeper, namespace: 'a//b' } }, /registry\.namespace:/],
+    ['a misspelt option', { registry: 'embedded', abortGraceMS: 1 }, /abortGraceMS: .*did you mean abortGraceMs\?/],
+    ["Java's name", { registry: { ...zooKeeper, serverLists: 'x' } }, /serverLists: .*did you mean connectString\?/],
+    ['sinks that are no list', { registry: 'embedded', traceSinks: {} }, /traceSinks: expected a list/],
     [
       'a negative timeout',
       { registry: { ...zooKeeper, sessionTimeoutMilliseconds: -1 } },

@@ -3,6 +3,7 @@ import type { Clock } from '../foundation/clock.js';
 import { ConfigurationError, messageOf } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
 import type { IdentityOptions } from '../job/identity.js';
+import { show, suggestion } from '../job/option-problems.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryOptions } from '../registry/registry-options.js';
 import { validPath } from '../registry/registry-path.js';
@@ -29,7 +30,7 @@ export interface EngineOptions extends IdentityOptions {
   readonly handoverTimeoutMs?: number;
   /** Default: warnings and errors to standard error. */
   readonly logger?: Logger;
-  /** Where trace events go, besides the log. Default: nowhere. */
+  /** Where trace events go. The log is told only of changes and of skipped fires. Default: nowhere else. */
   readonly traceSinks?: readonly TraceSink[];
   /** Default: the machine's clock. */
   readonly clock?: Clock;
@@ -55,7 +56,7 @@ const namespace = z
 
 const SERVERS = /^[^,/:\s]+:\d{1,5}(,[^,/:\s]+:\d{1,5})*$|^(\[[0-9a-fA-F:]+\]:\d{1,5},?)+$/;
 
-const zooKeeper = z.object({
+const zooKeeper = z.strictObject({
   connectString: z
     .string('expected the servers, such as 127.0.0.1:2181')
     .regex(SERVERS, 'expected host:port, comma-separated, such as zk1:2181,zk2:2181'),
@@ -77,6 +78,23 @@ const zooKeeper = z.object({
   waitForRegistry: z.boolean('expected true or false').optional(),
 });
 
+const engine = z.strictObject({
+  registry: z.unknown().optional(),
+  drainTimeoutMs: patience,
+  abortGraceMs: patience,
+  handoverTimeoutMs: patience,
+  instanceId: z.string('expected a text').optional(),
+  serverIp: z.string('expected a text').optional(),
+  preferredNetworkInterface: z.string('expected a text').optional(),
+  preferredNetworkIp: z.string('expected a text').optional(),
+  traceSinks: z.array(z.unknown(), 'expected a list').optional(),
+  logger: z.unknown().optional(),
+  clock: z.unknown().optional(),
+});
+
+/** What people who come from Java or from older texts may write. */
+const RENAMED: Readonly<Record<string, string>> = { serverLists: 'connectString', drainTimeout: 'drainTimeoutMs' };
+
 /** Whether the registry is one that the application made. */
 export function isRegistry(registry: ZooKeeperOptions | Registry): registry is Registry {
   return 'watchTree' in registry;
@@ -87,12 +105,15 @@ export function isRegistry(registry: ZooKeeperOptions | Registry): registry is R
  * lines each name the path of an option; a digest is never repeated in it.
  */
 export function checkEngineOptions(options: EngineOptions): void {
-  const schema = z.object({ drainTimeoutMs: patience, abortGraceMs: patience, handoverTimeoutMs: patience });
   const { registry } = options;
-  const issues = [...problems(schema, options, [])];
-  if (registry === undefined || registry === null || (typeof registry === 'string' && registry !== 'embedded')) {
-    issues.push(`registry: expected 'embedded', { connectString, namespace }, or a registry of your own`);
-  } else if (registry !== 'embedded' && !isRegistry(registry)) {
+  const issues = [...problems(engine, options, [])];
+  if (typeof registry !== 'object' || registry === null) {
+    if (registry !== 'embedded') {
+      issues.push(
+        `registry: seen ${show(registry)}, expected 'embedded', { connectString, namespace }, or a registry of your own`,
+      );
+    }
+  } else if (!isRegistry(registry)) {
     issues.push(...problems(zooKeeper, registry, ['registry']));
   }
   if (issues.length === 0) return;
@@ -102,9 +123,17 @@ export function checkEngineOptions(options: EngineOptions): void {
   );
 }
 
-function problems(schema: z.ZodType, value: unknown, path: readonly string[]): string[] {
+function problems(schema: z.ZodObject, value: unknown, path: readonly string[]): string[] {
   const result = schema.safeParse(value);
-  return result.success
-    ? []
-    : result.error.issues.map((issue) => `${[...path, ...issue.path].join('.')}: ${issue.message}`);
+  if (result.success) return [];
+  const known = Object.keys(schema.shape);
+  return result.error.issues.flatMap((issue) => {
+    if (issue.code !== 'unrecognized_keys') return [`${[...path, ...issue.path].join('.')}: ${issue.message}`];
+    return issue.keys.map((key) => `${[...path, key].join('.')}: there is no such option${hint(key, known)}`);
+  });
+}
+
+function hint(key: string, known: readonly string[]): string {
+  const renamed = RENAMED[key];
+  return renamed === undefined ? suggestion(key, known) : `; did you mean ${renamed}?`;
 }

@@ -4,7 +4,7 @@ import type { JobErrorHandler, JobListener, PoolPolicy } from '../execution/job-
 import type { JobKind } from '../execution/job-kind.js';
 import { resolveListeners } from '../execution/job-listeners.js';
 import type { RunnableJob } from '../execution/job-run.js';
-import { ConfigurationError } from '../foundation/errors.js';
+import { ConfigurationError, ElasticJobError } from '../foundation/errors.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import { parseItemParameters } from '../job/item-parameters.js';
@@ -27,8 +27,12 @@ export interface EquippedJob extends RunnableJob {
   readonly schedule: CronSchedule | null;
 }
 
-/** Looks up what the definition names. Throws a `ConfigurationError` that names what is unknown, and what is known. */
+/**
+ * Looks up what the definition names. Throws a `ConfigurationError` that names everything that is unknown, and what is
+ * known.
+ */
 export function equip(definition: JobDefinition, handler: JobHandler, extensions: Extensions): EquippedJob {
+  checkNames(definition, extensions);
   const { jobName } = definition;
   const kind = extensions.kinds.find((candidate) => candidate.accepts(definition, handler));
   if (kind === undefined) throw noKind(jobName, extensions.kinds);
@@ -47,6 +51,35 @@ export function equip(definition: JobDefinition, handler: JobHandler, extensions
     poolSize: definition.poolSize ?? pool.size(),
     schedule: scheduleOf(definition),
   };
+}
+
+/** Everything that is unknown is reported together. */
+function checkNames(definition: JobDefinition, extensions: Extensions): void {
+  const { jobName, jobListenerTypes } = definition;
+  const { shardingStrategy, errorHandler, poolPolicy } = EXTENSION_POINTS;
+  const lookUps = [
+    () => resolveExtension(shardingStrategy, definition.jobShardingStrategyType, extensions.strategies, jobName),
+    () => resolveExtension(errorHandler, definition.jobErrorHandlerType, extensions.errorHandlers, jobName),
+    () =>
+      resolveExtension(poolPolicy, definition.jobExecutorThreadPoolSizeProviderType, extensions.poolPolicies, jobName),
+    ...jobListenerTypes.map((type) => () => resolveListeners([type], extensions.listeners, jobName)),
+  ];
+  const problems = lookUps.flatMap((lookUp) => problemOf(lookUp));
+  const [first] = problems;
+  if (first === undefined) return;
+  if (problems.length === 1) throw first;
+  const lines = problems.map(({ message }) => message).join('\n');
+  throw new ConfigurationError('UNKNOWN_EXTENSION', `${problems.length} problems:\n${lines}`, { jobName });
+}
+
+function problemOf(lookUp: () => unknown): ElasticJobError[] {
+  try {
+    lookUp();
+    return [];
+  } catch (error) {
+    if (ElasticJobError.is(error)) return [error];
+    throw error;
+  }
 }
 
 function scheduleOf({ cron, timeZone, dst }: JobDefinition): CronSchedule | null {

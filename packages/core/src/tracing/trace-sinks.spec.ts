@@ -97,10 +97,10 @@ describe('traces in the log', () => {
     ['a failed item', finished(0, false), 'WARN item finished'],
     ['a fire skipped on purpose', skipped('disabled'), 'DEBUG fire skipped'],
     ['a fire missed', skipped('no-session'), 'WARN fire skipped'],
-    ['an election', coordination('elected'), 'INFO coordination changed'],
-    ['an assignment', coordination('assigned'), 'INFO coordination changed'],
-    ['a lost session', coordination('session-lost'), 'WARN coordination changed'],
-    ['waiting', coordination('waiting'), 'DEBUG coordination changed'],
+    ['an election', coordination('elected'), 'INFO job is led from here'],
+    ['an assignment', coordination('assigned'), 'INFO items of this instance changed'],
+    ['a lost session', coordination('session-lost'), 'WARN registry session lost: running items are aborted'],
+    ['waiting', coordination('waiting'), 'DEBUG job waits: its stored definition cannot be followed'],
   ])('%s', (_what, event, expected) => {
     const lines: string[] = [];
     loggingTraceSink(writeLogger((line) => lines.push(line), 'debug')).emit(event);

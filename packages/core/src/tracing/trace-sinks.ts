@@ -77,7 +77,22 @@ export function loggingTraceSink(logger: Logger): TraceSink {
   return {
     emit(event) {
       const { kind, ...fields } = event;
-      logger[levelOf(event)](MESSAGES[kind], fields);
+      const message = event.kind === 'coordination' ? CHANGES[event.event] : MESSAGES[kind];
+      logger[levelOf(event)](message, fields);
+    },
+  };
+}
+
+/**
+ * Writes to a log what an operator wants to know without asking: who leads, who owns what, and which fires were skipped
+ * for a reason that may be a fault. Failures of items are the job's error handler's to tell.
+ */
+export function changeLog(logger: Logger): TraceSink {
+  const log = loggingTraceSink(logger);
+  return {
+    emit(event) {
+      const told = event.kind === 'coordination' || event.kind === 'fire-skipped';
+      if (told && levelOf(event) !== 'debug') log.emit(event);
     },
   };
 }
@@ -115,6 +130,21 @@ const MESSAGES: Readonly<Record<TraceEvent['kind'], string>> = {
   'item-finished': 'item finished',
   'fire-skipped': 'fire skipped',
   coordination: 'coordination changed',
+};
+
+const CHANGES: Readonly<Record<CoordinationTrace['event'], string>> = {
+  registered: 'job registered',
+  elected: 'job is led from here',
+  abdicated: 'job is no longer led from here',
+  resharded: 'items were assigned to the instances',
+  assigned: 'items of this instance changed',
+  suspended: 'registry connection lost: nothing is started',
+  'session-lost': 'registry session lost: running items are aborted',
+  reconnected: 'registry connected again',
+  draining: 'job is leaving: its items are given away',
+  left: 'job has left',
+  'shut-down-remotely': 'job was shut down by an operator',
+  waiting: 'job waits: its stored definition cannot be followed',
 };
 
 const ALARMING_SKIPS: ReadonlySet<SkipReason> = new Set<SkipReason>(['overlap', 'no-session', 'late']);
