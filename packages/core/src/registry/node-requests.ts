@@ -14,15 +14,15 @@ export async function ensure(driver: DriverSession, full: string, value: string)
   }
 }
 
-/** Sends a create; if its parents are missing, makes them and sends it again. */
+/** Sends a create; if its parents are missing, makes them, the nearest first, and sends it again. */
 export async function withParents<T>(driver: DriverSession, full: string, create: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await create();
     } catch (error) {
-      const ancestors = ancestorsOf(full);
-      if (!ElasticJobError.is(error, 'NO_NODE') || ancestors.length === 0) throw error;
-      await Promise.all(ancestors.map((ancestor) => ensureParent(driver, ancestor)));
+      const parent = ancestorsOf(full).at(-1);
+      if (!ElasticJobError.is(error, 'NO_NODE') || parent === undefined) throw error;
+      await ensure(driver, parent, '');
     }
   }
 }
@@ -40,13 +40,5 @@ export async function removeAll(driver: DriverSession, path: string, found: bool
     const list = await orNull(driver.children(path));
     await Promise.all((list?.names ?? []).map((name) => removeAll(driver, `${path}/${name}`, false)));
     found = true;
-  }
-}
-
-async function ensureParent(driver: DriverSession, path: string): Promise<void> {
-  try {
-    await driver.create(path, '', 'persistent');
-  } catch (error) {
-    if (!ElasticJobError.is(error, 'NODE_EXISTS')) throw error;
   }
 }

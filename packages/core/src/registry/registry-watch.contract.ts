@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { settle } from '../foundation/clock.js';
+import { deferred } from '../foundation/deferred.js';
 import { ElasticJobError } from '../foundation/errors.js';
 import type { Registry, TreeSnapshot, TreeWatch } from './registry.js';
 import { type Bench, inState, observe, sessionWhere } from './registry-harness.contract.js';
@@ -140,18 +141,16 @@ export function watchContract(bench: Bench): void {
     it('goes on when the listener fails', async () => {
       const [a, b] = [await bench.open(), await bench.open()];
       const values: (string | undefined)[] = [];
-      const twice = new Promise<void>((resolve) => {
-        const listener = (_before: TreeSnapshot, after: TreeSnapshot): void => {
-          values.push(after.node('')?.value);
-          if (values.includes('2')) resolve();
-          throw new Error('a broken listener');
-        };
-        void a.watchTree('job', [{ path: '' }], listener).then(async () => {
-          await b.put('job', '1');
-          await b.put('job', '2');
-        });
-      });
-      await twice;
+      const last = deferred();
+      const listener = (_before: TreeSnapshot, after: TreeSnapshot): void => {
+        values.push(after.node('')?.value);
+        if (values.includes('2')) last.resolve();
+        throw new Error('a broken listener');
+      };
+      await a.watchTree('job', [{ path: '' }], listener);
+      await b.put('job', '1');
+      await b.put('job', '2');
+      await last.promise;
       expect(values.at(-1)).toBe('2');
     });
 

@@ -111,6 +111,17 @@ describe('an engine', () => {
     await engine.stop();
   });
 
+  it('lets nobody wait for what cannot come any more', async () => {
+    const engine = engineWith();
+    await engine.start();
+    const handle = await engine.add(job('gone'), idle);
+    const waiting = expect(handle.waitFor(({ items }) => items.length === 99)).rejects.toMatchObject({
+      code: 'STOPPED',
+    });
+    await engine.stop();
+    await waiting;
+  });
+
   it('uses what an application binds: a strategy of its own', async () => {
     const lastOnly: ShardingStrategy = {
       type: 'LAST_ONLY',

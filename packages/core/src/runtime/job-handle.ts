@@ -37,7 +37,10 @@ export class JobHandle {
     return this.runtime.status();
   }
 
-  /** Resolves when `predicate` holds for {@link status}; looked at again whenever something of it changes. */
+  /**
+   * Resolves when `predicate` holds for {@link status}, which is looked at again whenever something of it changes. Rejects
+   * with a `StoppedError` when the job stops here before.
+   */
   async waitFor(predicate: (status: JobStatus) => boolean, signal?: AbortSignal): Promise<void> {
     return this.runtime.waitFor(predicate, signal);
   }

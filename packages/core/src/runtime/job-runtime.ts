@@ -152,9 +152,10 @@ export class JobRuntime implements Lifecycle {
     return this.#timer.next(count);
   }
 
-  /** Resolves when `predicate` holds for the job's status here. */
+  /** Resolves when `predicate` holds for the job's status here; rejects as `STOPPED` once it cannot any more. */
   async waitFor(predicate: (status: JobStatus) => boolean, signal?: AbortSignal): Promise<void> {
     while (!predicate(this.status())) {
+      if (this.#state === 'stopped') throw new StoppedError(`job '${this.jobName}' was stopped here`);
       const changed = new Promise<void>((resolve) => this.#changeListeners.add(resolve));
       await abortable(changed, signal);
     }
