@@ -201,6 +201,21 @@ describe('what an instance may run', () => {
   });
 });
 
+describe('a machine that slept', () => {
+  it('runs the last of the fires it missed, and records the others as late', async () => {
+    begin();
+    const a = await cluster.start('a');
+    const before = await cluster.nextFire();
+    cluster.clock.setWallTime(before + 5 * SECOND);
+    await cluster.clock.advance(1.5 * SECOND);
+    const late = a.traces.of('fire-skipped').filter(({ reason }) => reason === 'late');
+    const missed = late.map(({ scheduledAt }) => (scheduledAt - before) / SECOND);
+    const ran = cluster.calls.map(({ scheduledAt }) => (scheduledAt - before) / SECOND);
+    expect(missed).toEqual([1, 2, 3, 4, 5]);
+    expect(ran).toEqual([0, 0, 0, 6, 6, 6]);
+  });
+});
+
 describe('a fire that comes while items change hands', () => {
   it('is run once for every item, whenever each instance hears of the change', async () => {
     begin({ job: { shardingTotalCount: 9 } });
