@@ -31,6 +31,31 @@ describe('the logger of the kernel in an application', () => {
     ]);
   });
 
+  it('gives an error of several lines as the stack, so that it prints as it is, and its first line as a field', () => {
+    const lines = capture();
+    const error = 'Error: no paper\n    at print (printer.js:1:1)';
+    nestLogger({ job: 'invoice' }).error('job failed', { error });
+    nestLogger().warn('leaving was not orderly', { error });
+    expect(lines).toEqual([
+      ['error', 'job failed', { job: 'invoice', error: 'Error: no paper' }, error, 'ElasticJob'],
+      ['warn', 'leaving was not orderly', { error }, 'ElasticJob'],
+    ]);
+  });
+
+  it('writes that stack below the line, and as `stack` in JSON', () => {
+    const written = vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+    const error = 'Error: no paper\n    at print (printer.js:1:1)';
+    for (const json of [false, true]) {
+      NestLogger.overrideLogger(new ConsoleLogger({ json, colors: false }));
+      nestLogger().error('job failed', { item: 1, error });
+    }
+    const text = written.mock.calls.map(([chunk]) => String(chunk)).join('');
+    written.mockRestore();
+    expect(text).toContain(`[ElasticJob] job failed { item: 1, error: 'Error: no paper' }\n${error}\n`);
+    expect(text).toContain(`"stack":${JSON.stringify(error)}`);
+    expect(text).toContain('"item":1');
+  });
+
   it('gives fields as structured parameters to loggers that write JSON', () => {
     const written = vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
     NestLogger.overrideLogger(new ConsoleLogger({ json: true }));
