@@ -11,9 +11,14 @@ export {
   Engine,
   ExecutionError,
   type FetchedData,
+  type ItemOwners,
   type JobFailure,
   type JobOptions,
   type JobStatus,
+  type LogFields,
+  type Logger,
+  loggingTraceSink,
+  MemoryTraceSink,
   type Registry,
   RegistryError,
   type RunContext,
@@ -41,3 +46,4 @@ export {
   SimpleJob,
 } from './job.decorators.js';
 export type { ClassFeature, HandlerFeature, JobFeature } from './job-features.js';
+export { nestLogger } from './nest-logger.js';
