@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { silentLogger, writeLogger } from '../foundation/logger.js';
 import type { CoordinationTrace, SkipReason, TraceEvent } from './trace-event.js';
-import { fanOut, loggingTraceSink, MemoryTraceSink } from './trace-sinks.js';
+import { changeLog, fanOut, loggingTraceSink, MemoryTraceSink } from './trace-sinks.js';
 
 const base = { jobName: 'invoice', instanceId: 'i', at: 0 };
 const run = { taskId: 't', source: 'NORMAL_TRIGGER', scheduledAt: 0 } as const;
@@ -97,7 +97,7 @@ describe('traces in the log', () => {
     ['a failed item', finished(0, false), 'WARN item finished'],
     ['a fire skipped on purpose', skipped('disabled'), 'DEBUG fire skipped'],
     ['a fire missed', skipped('no-session'), 'WARN fire skipped'],
-    ['an election', coordination('elected'), 'INFO job is led from here'],
+    ['an election', coordination('elected'), 'DEBUG job is led from here'],
     ['an assignment', coordination('assigned'), 'INFO items of this instance changed'],
     ['a lost session', coordination('session-lost'), 'WARN registry session lost: running items are aborted'],
     ['waiting', coordination('waiting'), 'DEBUG job waits: its stored definition cannot be followed'],
@@ -107,6 +107,27 @@ describe('traces in the log', () => {
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(`${expected} {`);
     expect(lines[0]).toContain('"jobName":"invoice"');
+  });
+});
+
+describe('what the log is told without being asked', () => {
+  const linesOf = (...events: TraceEvent[]): string[] => {
+    const lines: string[] = [];
+    const sink = changeLog(writeLogger((line) => lines.push(line), 'debug'));
+    for (const event of events) sink.emit(event);
+    return lines;
+  };
+
+  it('is who owns what, and which fires were skipped for a reason that may be a fault', () => {
+    const [assigned, skip, ...more] = linesOf(coordination('assigned'), skipped('overlap'));
+    expect(assigned).toBe('INFO items of this instance changed {"job":"invoice"}');
+    expect(skip).toMatch(/^WARN fire skipped .*"reason":"overlap","scheduledAt":"\d{4}-/);
+    expect(more).toEqual([]);
+  });
+
+  it('is neither the routine nor what the error handler tells', () => {
+    const routine = [coordination('elected'), coordination('waiting'), skipped('disabled')];
+    expect(linesOf(...routine, started(0), finished(0, false), status('TASK_ERROR'))).toEqual([]);
   });
 });
 

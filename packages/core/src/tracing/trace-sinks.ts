@@ -88,11 +88,14 @@ export function loggingTraceSink(logger: Logger): TraceSink {
  * for a reason that may be a fault. Failures of items are the job's error handler's to tell.
  */
 export function changeLog(logger: Logger): TraceSink {
-  const log = loggingTraceSink(logger);
   return {
     emit(event) {
-      const told = event.kind === 'coordination' || event.kind === 'fire-skipped';
-      if (told && levelOf(event) !== 'debug') log.emit(event);
+      const level = levelOf(event);
+      if (level === 'debug') return;
+      if (event.kind === 'coordination') logger[level](CHANGES[event.event], { job: event.jobName, ...event.details });
+      if (event.kind !== 'fire-skipped') return;
+      const { jobName: job, items, reason, scheduledAt } = event;
+      logger[level](MESSAGES[event.kind], { job, items, reason, scheduledAt: new Date(scheduledAt).toISOString() });
     },
   };
 }
@@ -149,6 +152,15 @@ const CHANGES: Readonly<Record<CoordinationTrace['event'], string>> = {
 
 const ALARMING_SKIPS: ReadonlySet<SkipReason> = new Set<SkipReason>(['overlap', 'no-session', 'late']);
 
+/** Part of every start and every resharding; what they come to is told by `assigned`. */
+const ROUTINE_CHANGES: ReadonlySet<CoordinationTrace['event']> = new Set<CoordinationTrace['event']>([
+  'registered',
+  'elected',
+  'resharded',
+  // The log has it as an error already, with the remedy.
+  'waiting',
+]);
+
 const ALARMING_CHANGES: ReadonlySet<CoordinationTrace['event']> = new Set<CoordinationTrace['event']>([
   'suspended',
   'session-lost',
@@ -166,7 +178,7 @@ function levelOf(event: TraceEvent): Level {
     case 'fire-skipped':
       return ALARMING_SKIPS.has(event.reason) ? 'warn' : 'debug';
     case 'coordination':
-      if (event.event === 'waiting') return 'debug';
+      if (ROUTINE_CHANGES.has(event.event)) return 'debug';
       return ALARMING_CHANGES.has(event.event) ? 'warn' : 'info';
   }
 }
