@@ -216,6 +216,14 @@ describe('what others wrote into the registry', () => {
     expect((await engine.registry.read('bad/config'))?.value).toBe(text);
   });
 
+  it('as definition, unreadable, is not overwritten even by an instance that is told to overwrite', async () => {
+    const engine = await start();
+    await engine.registry.put('bad/config', 'cron: [');
+    const handle = await engine.add(define({ overwrite: true }), good);
+    expect(handle.status()).toMatchObject({ state: 'waiting' });
+    expect((await engine.registry.read('bad/config'))?.value).toBe('cron: [');
+  });
+
   it.each(TEXTS)(
     'as definition of a running job, %s: it stops firing until somebody mends it',
     async (_, text, problem) => {

@@ -250,6 +250,33 @@ describe('a run whose session is lost', () => {
     expect(bench.released).toEqual([]);
   });
 
+  it('is not called when the session was lost while other items were still being marked', async () => {
+    const bench = new Bench();
+    await bench.run([0]);
+    const slow = deferred<{ claimed: false; reason: 'running-elsewhere' }>();
+    bench.claim = (item) => (item === 0 ? Promise.resolve({ claimed: true, fencingToken: 8n }) : slow.promise);
+    const run = bench.run([0, 1]);
+    await settle();
+    bench.session.abort(new SessionLostError());
+    slow.resolve({ claimed: false, reason: 'running-elsewhere' });
+    await run;
+    expect(bench.contexts).toHaveLength(1);
+    expect(bench.outcomes()).toEqual(['0:done', '0:failed']);
+  });
+
+  it('counts as failed when its session turns out to be lost as its mark is taken away', async () => {
+    const bench = new Bench();
+    bench.release = async () => {
+      bench.session.abort(new SessionLostError());
+      throw new RegistryError('SESSION_LOST', 'gone', { retryable: true });
+    };
+    const run = bench.run([0]);
+    await bench.clock.advance(5_000);
+    await run;
+    expect(bench.contexts).toHaveLength(1);
+    expect(bench.outcomes()).toEqual(['0:failed']);
+  });
+
   it('counts as failed although its handler returned without looking', async () => {
     const bench = new Bench();
     const release = deferred();
