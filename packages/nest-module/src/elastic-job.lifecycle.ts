@@ -65,9 +65,9 @@ export class ElasticJobLifecycle implements OnModuleInit, OnApplicationBootstrap
     await this.engine.stop();
   }
 
-  async #add({ origin, options, handler }: FoundJob): Promise<Problem[]> {
+  async #add({ origin, layers, handler }: FoundJob): Promise<Problem[]> {
     try {
-      const resolved = await resolveOptions(options, (token) => this.#lookup(token));
+      const resolved = await resolveOptions(layers, (token) => this.#lookup(token));
       await this.engine.add(defineJob(resolved, { now: this.clock.now() }), handler, origin);
       return [];
     } catch (error) {

@@ -265,15 +265,61 @@ describe('options', () => {
     class FailingJob {
       execute(): void {}
     }
-    @SimpleJob({ name: 'lost', ...once, inject: ['NOWHERE'] })
+    @SimpleJob({ name: 'lost', ...once, inject: [ConfigService, 'NOWHERE'] })
     class LostJob {
       execute(): void {}
     }
-    const message = await refusal({ providers: [FailingJob, LostJob] });
+    const message = await refusal({ imports: [ConfigModule.forRoot()], providers: [FailingJob, LostJob] });
     expect(message).toContain(
       'FailingJob (in RootTestModule): the function for the option cron failed: CRON is not set',
     );
-    expect(message).toMatch(/LostJob \(in RootTestModule\): .*NOWHERE/);
+    expect(message).not.toContain('CRON is not set;');
+    expect(message).toContain(
+      "LostJob (in RootTestModule): inject asks for 'NOWHERE', which is not a static provider of any module: add it to one, or correct inject",
+    );
+  });
+
+  it('tell that `inject` is missing, or too short for a function', async () => {
+    const cron = (config: ConfigService) => config.getOrThrow<string>('CRON');
+    @SimpleJob({ name: 'forgotten', cron, ...once })
+    class ForgottenJob {
+      execute(): void {}
+    }
+    @SimpleJob({
+      name: 'short',
+      ...once,
+      jobParameter: (_config: ConfigService, other: ConfigService) => other.getOrThrow('PARAMETER'),
+      inject: [ConfigService],
+    })
+    class ShortJob {
+      execute(): void {}
+    }
+    const message = await refusal({ imports: [ConfigModule.forRoot()], providers: [ForgottenJob, ShortJob] });
+    expect(message).toContain(
+      "the function for the option cron failed: Cannot read properties of undefined (reading 'getOrThrow'); " +
+        'it takes 1 argument, but inject is missing: list there what it is to be called with',
+    );
+    expect(message).toContain('it takes 2 arguments, but inject has 1: list there what it is to be called with');
+  });
+
+  it('tell which token of `inject` is undefined, and which is not static', async () => {
+    @SimpleJob({ name: 'circular', ...once, inject: [undefined as never] })
+    class CircularJob {
+      execute(): void {}
+    }
+    @Injectable({ scope: Scope.REQUEST })
+    class PerRequest {}
+    @SimpleJob({ name: 'scoped', ...once, inject: [PerRequest] })
+    class ScopedJob {
+      execute(): void {}
+    }
+    const message = await refusal({ providers: [CircularJob, PerRequest, ScopedJob] });
+    expect(message).toContain(
+      'CircularJob (in RootTestModule): inject[0] is undefined; do two files import each other?',
+    );
+    expect(message).toContain(
+      'ScopedJob (in RootTestModule): inject asks for PerRequest, which is not a static provider',
+    );
   });
 });
 

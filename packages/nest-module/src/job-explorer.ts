@@ -9,7 +9,8 @@ import { classesOf, instanceSource, methodsOf, nameOf, type Wrapper } from './ne
 export interface FoundJob {
   /** Who declares it, for messages. */
   readonly origin: string;
-  readonly options: DeclaredOptions;
+  /** Its options; later ones are laid over earlier ones. */
+  readonly layers: readonly DeclaredOptions[];
   readonly handler: JobHandler;
 }
 
@@ -23,6 +24,11 @@ export interface Exploration {
 interface Overlay {
   readonly feature: ClassFeature;
   readonly module: Wrapper['host'] | null;
+}
+
+/** A declaration with what features lay over its options. */
+interface LayeredDeclaration extends Omit<JobDeclaration, 'options'> {
+  readonly layers: readonly DeclaredOptions[];
 }
 
 /** All jobs among the application's providers and controllers. */
@@ -48,11 +54,13 @@ function jobsOf(wrapper: Wrapper, overlays: readonly Overlay[]): (FoundJob | str
       wrapper,
     ),
   );
-  const rest = declarations.filter(({ member }) => member !== null || own.length === 0);
+  const rest = declarations
+    .filter(({ member }) => member !== null || own.length === 0)
+    .map(({ options, ...declaration }) => ({ ...declaration, layers: [options] }));
   return [...overlaid, ...rest].map((declaration) => jobOf(declaration, wrapper));
 }
 
-function jobOf({ kind, options, member }: JobDeclaration, wrapper: Wrapper): FoundJob | string {
+function jobOf({ kind, layers, member }: LayeredDeclaration, wrapper: Wrapper): FoundJob | string {
   const origin = member === null ? nameOf(wrapper) : `${String(member)} of ${nameOf(wrapper)}`;
   const methods = methodsOf(wrapper);
   const missing = methodsOfKind(kind, member).filter((method) => !hasMethod(methods, method));
@@ -60,7 +68,7 @@ function jobOf({ kind, options, member }: JobDeclaration, wrapper: Wrapper): Fou
     const names = missing.map((method) => `${String(method)}(context)`).join(' and ');
     return `${origin}: a ${kind} job needs the method ${names}, which the class does not have`;
   }
-  return { origin, options, handler: nestJobHandler(kind, member, instanceSource(wrapper)) };
+  return { origin, layers, handler: nestJobHandler(kind, member, instanceSource(wrapper)) };
 }
 
 function overlaysOf(wrapper: Wrapper): Overlay[] {
@@ -76,22 +84,10 @@ function appliesTo({ feature, module }: Overlay, wrapper: Wrapper): boolean {
   return wrapper.token === type || classesOf(wrapper).includes(type);
 }
 
-function overlay(declared: JobDeclaration | undefined, feature: ClassFeature, wrapper: Wrapper): JobDeclaration {
+function overlay(declared: JobDeclaration | undefined, feature: ClassFeature, wrapper: Wrapper): LayeredDeclaration {
   const { useClass: _, useExisting: __, ...options } = feature;
   const kind = declared?.kind ?? kindOf(methodsOf(wrapper));
-  return { kind, member: null, options: overlayOptions(declared?.options ?? {}, options) };
-}
-
-/** Functions keep being called with what their own `inject` names. */
-function overlayOptions(base: DeclaredOptions, over: DeclaredOptions): DeclaredOptions {
-  const shift = base.inject?.length ?? 0;
-  const moved = Object.entries(over).map(([option, value]) => [option, after(shift, value)]);
-  return { ...base, ...Object.fromEntries(moved), inject: [...(base.inject ?? []), ...(over.inject ?? [])] };
-}
-
-function after(shift: number, value: unknown): unknown {
-  if (typeof value !== 'function') return value;
-  return (...injected: readonly unknown[]): unknown => Reflect.apply(value, undefined, injected.slice(shift));
+  return { kind, member: null, layers: declared === undefined ? [options] : [declared.options, options] };
 }
 
 function handlerJobs(wrapper: Wrapper): FoundJob[] {
@@ -99,7 +95,7 @@ function handlerJobs(wrapper: Wrapper): FoundJob[] {
   return featuresOf(wrapper).flatMap((feature) => {
     if (!('handler' in feature)) return [];
     const { handler, ...options } = feature;
-    return [{ origin, options, handler: asHandler(handler) }];
+    return [{ origin, layers: [options], handler: asHandler(handler) }];
   });
 }
 
