@@ -28,6 +28,11 @@ export async function resolveOptions(layers: readonly DeclaredOptions[], lookup:
   return withCommand(resolved);
 }
 
+/** Whether a function was to give the job's cron and gave `undefined`, as for a missing entry of the configuration. */
+export function isCronUnset(layers: readonly DeclaredOptions[], { cron }: JobOptions): boolean {
+  return cron === undefined && typeof layers.findLast((layer) => Object.hasOwn(layer, 'cron'))?.cron === 'function';
+}
+
 function dependency(token: InjectionToken | undefined, index: number, lookup: Lookup): unknown {
   if (token === undefined) throw invalid(`inject[${index}] is undefined; do two files import each other?`, 'inject');
   try {

@@ -16,11 +16,12 @@ import type {
   OnModuleInit,
 } from '@nestjs/common';
 import { DiscoveryService, ModuleRef, ModulesContainer } from '@nestjs/core';
-import { resolveOptions } from './declared-options.js';
+import { isCronUnset, resolveOptions } from './declared-options.js';
 import { ENGINE_OVERRIDES } from './engine.provider.js';
 import { injectedJobs } from './inject-elastic-job.decorator.js';
 import { exploreJobs, type FoundJob } from './job-explorer.js';
 import { extensionProblems } from './nest-extensions.js';
+import { nestLogger } from './nest-logger.js';
 import { nameOf, type Wrapper } from './nest-provider.js';
 
 /** One thing that keeps the application from starting. */
@@ -68,6 +69,7 @@ export class ElasticJobLifecycle implements OnModuleInit, OnApplicationBootstrap
   async #add({ origin, layers, handler }: FoundJob): Promise<Problem[]> {
     try {
       const resolved = await resolveOptions(layers, (token) => this.#lookup(token));
+      if (isCronUnset(layers, resolved)) nestLogger().warn(CRON_UNSET, { job: resolved.name, option: 'cron' });
       await this.engine.add(defineJob(resolved, { now: this.clock.now() }), handler, origin);
       return [];
     } catch (error) {
@@ -127,6 +129,9 @@ function problemOf(origin: string, error: unknown): Problem {
   const code = ElasticJobError.is(error) ? error.code : 'INVALID_CONFIGURATION';
   return { text: `${origin}: ${message}${code === 'UNKNOWN_EXTENSION' ? EXTENSION_HINT : ''}`, code };
 }
+
+const CRON_UNSET =
+  'the function for the option cron gave undefined: the job runs only when triggered; give null if that is meant';
 
 const EXTENSION_HINT = '; a provider becomes one by @ShardingStrategy, @JobErrorHandler or @JobListener';
 

@@ -1,12 +1,13 @@
-import { Controller, Inject, Injectable, Module, type ModuleMetadata, Scope } from '@nestjs/common';
+import { Controller, Inject, Injectable, Logger, Module, type ModuleMetadata, Scope } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { REQUEST } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   ConfigurationError,
   DataflowJob,
   type DataflowJobHandler,
+  ElasticJobModule,
   ScriptJob,
   type ShardingContext,
   SimpleJob,
@@ -320,6 +321,30 @@ describe('options', () => {
     expect(message).toContain(
       'ScopedJob (in RootTestModule): inject asks for PerRequest, which is not a static provider',
     );
+  });
+
+  it('are mentioned in the log when a function gives no cron, unless it gives null', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    @SimpleJob({ name: 'unset', cron: () => undefined, ...once })
+    class UnsetJob {
+      execute(): void {}
+    }
+    @SimpleJob({ name: 'by-trigger', cron: () => null, jobParameter: () => undefined as never, ...once })
+    class ByTriggerJob {
+      execute(): void {}
+    }
+    const feature = ElasticJobModule.forFeature([{ useExisting: UnsetJob, cron: '0 0 * * * ?', name: 'replaced' }]);
+    await start({ providers: [UnsetJob, ByTriggerJob] });
+    await app?.close();
+    await start({ imports: [feature], providers: [UnsetJob] });
+    const warnings = warn.mock.calls;
+    warn.mockRestore();
+    expect(warnings).toEqual([
+      [
+        'the function for the option cron gave undefined: the job runs only when triggered; give null if that is meant',
+        { job: 'unset', option: 'cron' },
+      ],
+    ]);
   });
 });
 
