@@ -20,7 +20,7 @@ import { isCronUnset, resolveOptions } from './declared-options.js';
 import { ENGINE_OVERRIDES } from './engine.provider.js';
 import { injectedJobs } from './inject-elastic-job.decorator.js';
 import { exploreJobs, type FoundJob } from './job-explorer.js';
-import { extensionProblems } from './nest-extensions.js';
+import { extensionProblems, withNestRemedy } from './nest-extensions.js';
 import { nestLogger } from './nest-logger.js';
 import { nameOf, type Wrapper } from './nest-provider.js';
 
@@ -127,13 +127,11 @@ function asProblem(text: string): Problem {
 function problemOf(origin: string, error: unknown): Problem {
   const message = error instanceof Error ? error.message : String(error);
   const code = ElasticJobError.is(error) ? error.code : 'INVALID_CONFIGURATION';
-  return { text: `${origin}: ${message}${code === 'UNKNOWN_EXTENSION' ? EXTENSION_HINT : ''}`, code };
+  return { text: `${origin}: ${code === 'UNKNOWN_EXTENSION' ? withNestRemedy(message) : message}`, code };
 }
 
 const CRON_UNSET =
   'the function for the option cron gave undefined: the job runs only when triggered; give null if that is meant';
-
-const EXTENSION_HINT = '; a provider becomes one by @ShardingStrategy, @JobErrorHandler or @JobListener';
 
 function problemsError(problems: readonly Problem[]): ConfigurationError {
   const codes = new Set(problems.map(({ code }) => code));

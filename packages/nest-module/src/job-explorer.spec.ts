@@ -380,7 +380,6 @@ describe('mistakes', () => {
       /- WrongJob \(in RootTestModule\): 2 problems:\n {2}jobs\.wrong\.shardingTotalCount: seen 0/,
     );
     expect(message).toMatch(/- StrangerJob \(in RootTestModule\): .*'NEAREST'; known are AVG_ALLOCATION/);
-    expect(message).toContain('a provider becomes one by @ShardingStrategy, @JobErrorHandler or @JobListener');
   });
 
   it('with one name for two jobs names both classes', async () => {

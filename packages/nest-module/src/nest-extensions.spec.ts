@@ -122,6 +122,30 @@ describe('a provider as an extension', () => {
 });
 
 describe('mistakes with extensions', () => {
+  it('tell an application in its own terms where the unknown ones belong', async () => {
+    @SimpleJob({
+      name: 'stranger',
+      shardingTotalCount: 1,
+      jobShardingStrategyType: 'NEAREST',
+      jobListenerTypes: ['AUDIT'],
+    })
+    class StrangerJob {
+      execute(): void {}
+    }
+    @SimpleJob({ name: 'typo', shardingTotalCount: 1, jobErrorHandlerType: 'LOGG' })
+    class TypoJob {
+      execute(): void {}
+    }
+    const error: unknown = await start(StrangerJob, TypoJob).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'UNKNOWN_EXTENSION' });
+    const text = String(error);
+    expect(text).not.toContain('TYPES');
+    expect(text).toContain("add the class with @ShardingStrategy('NEAREST') to the providers of a module, or correct");
+    expect(text).toContain("add the class with @JobListener('AUDIT') to the providers of a module, or correct");
+    expect(text).toContain('did you mean LOG?');
+    expect(text).toContain("add the class with @JobErrorHandler('LOGG') to the providers of a module, or correct");
+  });
+
   it('are reported when the application starts: a missing method, a scope', async () => {
     class Empty {}
     ShardingStrategy('EMPTY')(Empty as never);

@@ -57,6 +57,17 @@ export function extensionProblems(wrappers: readonly Wrapper[]): string[] {
   });
 }
 
+/** What the kernel says of an unknown extension: its type, and where an engine without Nest takes it from. */
+const KERNEL_REMEDY =
+  /(the [a-z ]+ '([^'\n]*)'.*)add it to the engine's extensions \(TYPES\.(ShardingStrategy|JobErrorHandler|JobListener)\)/g;
+
+/** The kernel's message about unknown extensions, with the remedy that an application of Nest has. */
+export function withNestRemedy(message: string): string {
+  const said = message.replaceAll(KERNEL_REMEDY, "$1add the class with @$3('$2') to the providers of a module");
+  if (said !== message) return said;
+  return `${message}; extensions are providers with @ShardingStrategy, @JobErrorHandler or @JobListener`;
+}
+
 const REQUIRED: Readonly<Record<ExtensionDeclaration['point'], readonly string[]>> = {
   ShardingStrategy: ['assign'],
   JobErrorHandler: ['handle'],
