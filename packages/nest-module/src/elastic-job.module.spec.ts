@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
+  ConfigurationError,
   type DataflowJobHandler,
   ElasticJobModule,
   type ElasticJobModuleOptions,
@@ -201,6 +202,24 @@ describe('forFeature', () => {
     await harness.advance(40 * 60_000);
     expect(harness.engine.jobs).toHaveLength(1);
     expect(executed).toEqual(['hello Lima', 'hello Bonn']);
+  });
+
+  it('refuses to start where nobody imports forRoot, so that nothing would run', async () => {
+    const feature = ElasticJobModule.forFeature([{ name: 'idle', shardingTotalCount: 1, handler: () => undefined }]);
+    const failure = start({ imports: [feature] });
+    await expect(failure).rejects.toBeInstanceOf(ConfigurationError);
+    await expect(failure).rejects.toThrow(
+      'ElasticJobModule.forFeature is imported, but neither forRoot nor forRootAsync: no job would ever run',
+    );
+  });
+
+  it('starts beside a forRoot that is not global', async () => {
+    const root = ElasticJobModule.forRoot({ registry: 'embedded', isGlobal: false });
+    const feature = ElasticJobModule.forFeature([{ name: 'local', shardingTotalCount: 1, handler: () => undefined }]);
+    app = await Test.createTestingModule({ imports: [root, feature] }).compile();
+    app.useLogger(false);
+    await app.init();
+    expect(app.get(Engine, { strict: false }).jobs.map(({ jobName }) => jobName)).toEqual(['local']);
   });
 
   it('tells that a class is nowhere provided', async () => {

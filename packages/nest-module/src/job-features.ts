@@ -1,5 +1,12 @@
-import type { DataflowJobHandler, ShardingContext, SimpleJobHandler } from '@elasticjob/core';
-import { type DynamicModule, Module, type ModuleMetadata, type Type } from '@nestjs/common';
+import {
+  ConfigurationError,
+  type DataflowJobHandler,
+  Engine,
+  type ShardingContext,
+  type SimpleJobHandler,
+} from '@elasticjob/core';
+import { type DynamicModule, Inject, Module, type ModuleMetadata, type OnModuleInit, type Type } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import type { JobDecoratorOptions } from './job.decorators.js';
 
 type PartialOptions = Partial<JobDecoratorOptions>;
@@ -34,7 +41,19 @@ export const JOB_FEATURES = Symbol.for('elasticjob:JobFeatures');
 
 /** Holds the jobs of one call of `ElasticJobModule.forFeature`. */
 @Module({})
-export class ElasticJobFeatureModule {}
+export class ElasticJobFeatureModule implements OnModuleInit {
+  constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {}
+
+  /** Throws a `ConfigurationError` if no module of the application runs the jobs. */
+  onModuleInit(): void {
+    if ([...this.modules.values()].some((module) => module.hasProvider(Engine))) return;
+    throw new ConfigurationError(
+      'INVALID_CONFIGURATION',
+      'ElasticJobModule.forFeature is imported, but neither forRoot nor forRootAsync: no job would ever run; ' +
+        'import one of them in the root module, in tests ElasticJobTestingModule.forTest()',
+    );
+  }
+}
 
 /** The module that `ElasticJobModule.forFeature` gives. */
 export function featureModule(jobs: readonly JobFeature[], imports: ModuleMetadata['imports'] = []): DynamicModule {
