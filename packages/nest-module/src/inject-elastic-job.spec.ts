@@ -1,6 +1,14 @@
-import { Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  Module,
+  type ModuleMetadata,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ElasticJobHandle, ElasticJobModule, getElasticJobToken, InjectElasticJob, SimpleJob } from './index.js';
 import { ElasticJobHarness, ElasticJobTestingModule } from './testing.js';
 
@@ -63,6 +71,60 @@ describe('a handle of a job', () => {
     expect(panel?.late).toBeInstanceOf(ElasticJobHandle);
     expect(panel?.shortcut).toBe(panel?.late);
     expect(panel?.late.status().jobName).toBe('late');
+  });
+
+  it('says in hooks before the jobs have started that it is too early, and from when on it is not', async () => {
+    @Injectable()
+    class Eager implements OnModuleInit, OnApplicationBootstrap {
+      readonly failures: unknown[] = [];
+      readonly owned: Promise<void>[] = [];
+      constructor(@InjectElasticJob('invoice') private readonly invoice: ElasticJobHandle) {}
+
+      async onModuleInit(): Promise<void> {
+        await this.#attempt(() => this.invoice.trigger());
+        await this.#attempt(() => this.invoice.waitFor(() => true));
+        await this.#attempt(async () => this.invoice.status());
+      }
+
+      async onApplicationBootstrap(): Promise<void> {
+        await this.#attempt(() => this.invoice.trigger());
+        this.owned.push(this.invoice.waitFor(({ items }) => items.length === 2));
+      }
+
+      #attempt(use: () => Promise<unknown>): Promise<void> {
+        return use().then(
+          () => undefined,
+          (error: unknown) => void this.failures.push(error),
+        );
+      }
+    }
+    const debug = vi.spyOn(Logger.prototype, 'debug').mockImplementation(() => undefined);
+    await start({ imports: [ElasticJobTestingModule.forTest()], providers: [Eager, InvoiceJob] });
+    const hints = debug.mock.calls.filter(([text]) => String(text).endsWith('in that hook, do not await it'));
+    debug.mockRestore();
+    expect(hints.map(([, fields]) => fields)).toEqual([{ job: 'invoice' }]);
+    const { failures, owned } = app?.get(Eager) ?? {};
+    const tooEarly = {
+      code: 'INVALID_STATE',
+      jobName: 'invoice',
+      message: expect.stringMatching(
+        /^job 'invoice' has not started: jobs start after every onModuleInit and onApplicationBootstrap; use the handle/,
+      ),
+    };
+    expect(failures).toMatchObject([tooEarly, tooEarly, tooEarly, tooEarly]);
+    await owned?.[0];
+    expect(await app?.get(getElasticJobToken('invoice')).trigger()).toHaveLength(1);
+  });
+
+  it('of a job that was removed says that there is none', async () => {
+    const token = getElasticJobToken('invoice');
+    @SimpleJob({ name: 'other', shardingTotalCount: 1 })
+    class OtherJob {
+      execute(): void {}
+    }
+    const { engine } = await start({ imports: [ElasticJobTestingModule.forTest()], providers: [InvoiceJob, OtherJob] });
+    await engine.remove('invoice');
+    await expect(app?.get(token).trigger()).rejects.toThrow("no job 'invoice' in this process; there are: other");
   });
 
   it('of a job that does not exist keeps the application from starting', async () => {
