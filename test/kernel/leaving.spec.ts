@@ -96,6 +96,24 @@ describe('an instance that leaves', () => {
     expect(cluster.ranAt(fire)).toEqual(['b:0', 'b:1', 'b:2']);
   });
 
+  it('is forgotten by the others also when it was removed while the connection was gone', async () => {
+    begin();
+    const a = await cluster.start('a');
+    const b = await cluster.start('b');
+    const { id } = a.registry.session;
+    cluster.server.cut(id);
+    await settle();
+    const removed = a.engine.remove(JOB);
+    await cluster.clock.advance(5 * SECOND);
+    await removed;
+    cluster.server.restore(id);
+    await cluster.clock.advance(SECOND);
+    expect(a.registry.session).toMatchObject({ id, state: 'connected' });
+    expect(b.engine.job(JOB).status().instances).toEqual([b.instanceId]);
+    const fire = await cluster.nextFire();
+    expect(cluster.ranAt(fire)).toEqual(['b:0', 'b:1', 'b:2']);
+  });
+
   it('can be removed and added again at run time', async () => {
     begin();
     const a = await cluster.start('a');

@@ -89,6 +89,7 @@ export class JobMember {
   readonly #left = new AbortController();
   readonly #membership: Membership;
   readonly #tasks: TaskGroup;
+  readonly #lateLeave: TaskGroup;
 
   constructor(
     private readonly services: MemberServices,
@@ -97,6 +98,7 @@ export class JobMember {
   ) {
     const { registry, clock, identity, logger } = services;
     this.#tasks = new TaskGroup(logger);
+    this.#lateLeave = new TaskGroup(logger);
     this.#membership = new Membership(registry, clock, jobName, identity);
   }
 
@@ -176,10 +178,24 @@ export class JobMember {
     this.retire();
     this.#forgetSession();
     this.#watch?.close();
-    if (!this.isConnected) return;
+    if (this.isConnected) await this.#deregister();
+    else this.#deregisterWhenBack();
+  }
+
+  async #deregister(): Promise<void> {
     await this.#atRest();
     await resign(this.services.registry, this.jobName);
     await this.#membership.leave();
+  }
+
+  /** The session may go on for other jobs: its nodes of this one are removed when the connection comes back to it. */
+  #deregisterWhenBack(): void {
+    const undo = this.services.registry.onSession(({ state, id }) => {
+      if (state === 'suspended') return;
+      undo();
+      if (state !== 'connected' || id !== this.#session) return;
+      this.#lateLeave.run('late leave', () => this.#deregister());
+    });
   }
 
   /** Reads everything anew, as a precaution against what nobody thought of. */

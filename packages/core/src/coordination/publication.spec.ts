@@ -65,6 +65,16 @@ describe('publishing a definition', () => {
     expect(await text('job')).toBe('com.x.MyJob');
   });
 
+  it('lets one of two that come together name the class, and refuses the other', async () => {
+    const both = await Promise.allSettled([
+      publish(registry, job(), 'com.x.One'),
+      publish(registry, job(), 'com.x.Two'),
+    ]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const won = both.find((each) => each.status === 'fulfilled');
+    expect(won?.status === 'fulfilled' && won.value.className).toBe(await text('job'));
+  });
+
   it('touches nothing that it cannot read, even with overwrite', async () => {
     await registry.put('job/config', 'jobName: [');
     const publication = await publish(registry, job({ overwrite: true }), null);

@@ -33,28 +33,38 @@ export async function publish(
   const { jobName } = definition;
   const path = jobPath(jobName, layout.config);
   const text = encodeJobConfig(definition);
-  const [root, config] = await Promise.all([registry.read(jobName), registry.read(path)]);
-  const stored = root === null || root.value === '' ? null : root.value;
-  if (stored !== null && className !== null && stored !== className) throw classConflict(jobName, stored, className);
-  const name = stored ?? className ?? jobName;
+  const [name, config] = await Promise.all([claimClass(registry, jobName, className), registry.read(path)]);
 
   if (config === null) {
     const created = await registry.create(path, text, 'persistent');
     if (!created.created) return publish(registry, definition, className);
-    if (stored === null) await registry.put(jobName, name);
     return { outcome: 'published', className: name, text };
   }
   const decoded = decodeJobConfig(config.value);
   if (!decoded.readable) {
     return { outcome: 'unreadable', className: name, text: config.value, problem: decoded.problem };
   }
-  if (stored === null) await registry.put(jobName, name);
   if (sameMeaning(config.value, text)) return { outcome: 'published', className: name, text: config.value };
   if (!definition.overwrite) return { outcome: 'adopted', className: name, text: config.value };
   const complete = encodeJobConfig(definition, decoded.extra);
   const result = await registry.write(path, complete, config.stat.version);
   if (!result.written) return publish(registry, definition, className);
   return { outcome: 'published', className: name, text: complete };
+}
+
+/** The class that the job is stored as, storing it if nobody has; of two that come together the first one's counts. */
+async function claimClass(registry: Registry, jobName: string, className: string | null): Promise<string> {
+  const root = await registry.read(jobName);
+  if (root !== null && root.value !== '') {
+    if (className !== null && root.value !== className) throw classConflict(jobName, root.value, className);
+    return root.value;
+  }
+  const name = className ?? jobName;
+  const stored =
+    root === null
+      ? (await registry.create(jobName, name, 'persistent')).created
+      : (await registry.write(jobName, name, root.stat.version)).written;
+  return stored ? name : claimClass(registry, jobName, className);
 }
 
 function classConflict(jobName: string, stored: string, given: string): ConfigurationError {

@@ -56,12 +56,6 @@ export class RunningMarks {
     return mark?.stat.ephemeralOwner === this.registry.session.id;
   }
 
-  /** Removes the mark if it is this session's: for a claim whose outcome nobody knows. */
-  async withdraw(item: number): Promise<void> {
-    const mark = await this.registry.read(this.#path(item));
-    if (mark?.stat.ephemeralOwner === this.registry.session.id) await this.release(item);
-  }
-
   #path(item: number): string {
     return jobPath(this.jobName, layout.running(item));
   }

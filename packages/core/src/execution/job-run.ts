@@ -36,10 +36,8 @@ export interface RunnableJob {
 export interface Ownership {
   /** Marks the item as running, exclusively; without `monitorExecution` only asks whether the assignment is current. */
   claim(item: number): Promise<Claim | { readonly claimed: true; readonly fencingToken: undefined }>;
-  /** Takes the mark of a successful claim away. */
+  /** Takes this instance's mark away, also one that a claim which failed made after all; never another's. */
   release(item: number): Promise<void>;
-  /** Takes the mark away if a claim that failed made it after all. */
-  withdraw(item: number): Promise<void>;
   /** Takes back items whose marks came too late for the assignment they were due by: somebody decides anew. */
   giveBack(scheduledAt: number, items: readonly number[]): void;
   /** Whether the item is still assigned here. */
@@ -198,7 +196,7 @@ export class JobRuns {
       return claim.claimed && ownership.session.aborted ? { claimed: false, reason: 'no-session' } : claim;
     } catch (error) {
       this.services.logger.warn('an item could not be marked as running', { item, error: messageOf(error) });
-      await this.#unmark(item, ownership, () => ownership.withdraw(item));
+      await this.#unmark(item, ownership);
       return { claimed: false, reason: 'no-session' };
     }
   }
@@ -253,7 +251,7 @@ export class JobRuns {
   ): Promise<Failure | null> {
     const { item } = started;
     const call = await this.services.pool.run(() => this.#call(request, job, ownership, started));
-    await this.#unmark(item, ownership, () => ownership.release(item));
+    await this.#unmark(item, ownership);
     this.#started.delete(started);
     this.#busy.delete(item);
     // Only a mark that was there to the end tells that nobody else ran the item meanwhile: a process that slept longer
@@ -331,10 +329,10 @@ export class JobRuns {
    * Takes the mark away, for as long as its session lives: a mark that stayed in a living session would keep the item
    * from ever running again. With the session the mark goes by itself.
    */
-  async #unmark(item: number, ownership: Ownership, remove: () => Promise<void>): Promise<void> {
+  async #unmark(item: number, ownership: Ownership): Promise<void> {
     while (!ownership.session.aborted) {
       try {
-        return await remove();
+        return await ownership.release(item);
       } catch (error) {
         // Ours is gone, and what stands there now was made later, by somebody else: it is not to be touched.
         if (ElasticJobError.is(error, 'RESULT_UNKNOWN')) return;

@@ -226,6 +226,7 @@ export class JobRuntime implements Lifecycle {
     const next = this.#problem === null ? 'active' : 'waiting';
     if (JOB_TRANSITIONS[this.#state].includes(next) && this.#state !== 'starting') this.#moveTo(next);
     this.#armTimer();
+    this.#armReconcile();
     this.#member.wake();
   }
 
@@ -312,9 +313,6 @@ export class JobRuntime implements Lifecycle {
       release: async (item) => {
         if (definition.monitorExecution) await this.#marks.release(item);
       },
-      withdraw: async (item) => {
-        if (definition.monitorExecution) await this.#marks.withdraw(item);
-      },
     };
   }
 
@@ -338,7 +336,8 @@ export class JobRuntime implements Lifecycle {
 
   #armReconcile(): void {
     const minutes = this.#job.definition.reconcileIntervalMinutes;
-    if (minutes <= 0 || this.#state === 'draining') return;
+    this.#reconcile?.cancel();
+    if (minutes <= 0 || (this.#state !== 'active' && this.#state !== 'waiting')) return;
     // Spread over a tenth of the interval, so that jobs started together do not read together for ever.
     const delay = minutes * 60_000 * (0.95 + Math.random() * 0.1);
     this.#reconcile = this.services.clock.setTimer(Math.min(delay, 2 ** 31 - 1), () => {
