@@ -21,16 +21,24 @@ const tally = new Tally({ invoice: 3, orders: 2, 'clean-up': 2 });
 })
 class AppModule {}
 
-const { values } = parseArgs({ options: { seconds: { type: 'string' }, help: { type: 'boolean' } } });
-if (values.help) {
-  process.stdout.write(HELP);
-} else {
-  const seconds = values.seconds === undefined ? null : Number(values.seconds);
-  if (seconds !== null && !(seconds > 0)) {
-    process.stderr.write(`--seconds: seen '${values.seconds}', expected a number above 0\n`);
-    process.exitCode = 2;
-  } else {
-    await run(seconds);
+const command = readCommand();
+if (typeof command === 'object') await run(command.seconds);
+else if (command === 'help') process.stdout.write(HELP);
+else {
+  process.stderr.write(`${command}\n`);
+  process.exitCode = 2;
+}
+
+/** What is to be done, or what is wrong with the command line. */
+function readCommand(): { readonly seconds: number | null } | string {
+  try {
+    const { values } = parseArgs({ options: { seconds: { type: 'string' }, help: { type: 'boolean' } } });
+    if (values.help) return 'help';
+    const seconds = values.seconds === undefined ? null : Number(values.seconds);
+    if (seconds === null || seconds > 0) return { seconds };
+    return `--seconds: seen '${values.seconds}', expected a number above 0`;
+  } catch (error) {
+    return `${error instanceof Error ? error.message : error}\n\n${HELP.trimEnd()}`;
   }
 }
 

@@ -12,14 +12,11 @@ const HELP = `One process of the cluster: shares the nine items of a job with ev
 Prints what it owns and runs, one JSON text per line. Ctrl-C gives its items away and leaves.
 `;
 
-const { values } = parseArgs({
-  options: {
-    connect: { type: 'string' },
-    namespace: { type: 'string', default: 'cluster' },
-    'session-timeout': { type: 'string', default: '4000' },
-    help: { type: 'boolean' },
-  },
-});
+interface Options {
+  readonly connectString: string;
+  readonly namespace: string;
+  readonly sessionTimeoutMilliseconds: number;
+}
 
 /** Tells what changes of who owns what. */
 const announcer: TraceSink = {
@@ -30,30 +27,41 @@ const announcer: TraceSink = {
   },
 };
 
-if (values.help) process.stdout.write(HELP);
-else if (values.connect === undefined) {
-  process.stderr.write(`--connect is missing: which ZooKeeper?\n\n${HELP}`);
+const command = readCommand();
+if (typeof command === 'object') await run(command);
+else if (command === 'help') process.stdout.write(HELP);
+else {
+  process.stderr.write(`${command}\n\n${HELP}`);
   process.exitCode = 2;
-} else {
-  await run(values.connect);
 }
 
-async function run(connectString: string): Promise<void> {
+/** What is to be done, or what is wrong with the command line. */
+function readCommand(): Options | string {
+  try {
+    const { values } = parseArgs({
+      options: {
+        connect: { type: 'string' },
+        namespace: { type: 'string', default: 'cluster' },
+        'session-timeout': { type: 'string', default: '4000' },
+        help: { type: 'boolean' },
+      },
+    });
+    if (values.help) return 'help';
+    const { connect, namespace, 'session-timeout': timeout } = values;
+    if (connect === undefined) return '--connect is missing: which ZooKeeper?';
+    return { connectString: connect, namespace, sessionTimeoutMilliseconds: Number(timeout) };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function run(registry: Options): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
   });
 
   @Module({
-    imports: [
-      ElasticJobModule.forRoot({
-        registry: {
-          connectString,
-          namespace: values.namespace,
-          sessionTimeoutMilliseconds: Number(values['session-timeout']),
-        },
-        traceSinks: [announcer],
-      }),
-    ],
+    imports: [ElasticJobModule.forRoot({ registry, traceSinks: [announcer] })],
     providers: [ReportJob],
   })
   class AppModule {}
