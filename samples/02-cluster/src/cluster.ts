@@ -97,23 +97,30 @@ interface Kill {
   readonly items: readonly number[];
 }
 
-const { values } = parseArgs({
-  options: {
-    processes: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '30' },
-    kill: { type: 'boolean', default: false },
-    help: { type: 'boolean' },
-  },
-});
-
-if (values.help) process.stdout.write(HELP);
+const command = readCommand();
+if (typeof command === 'object') process.exitCode = await watch(command);
+else if (command === 'help') process.stdout.write(HELP);
 else {
-  const options = { processes: Number(values.processes), seconds: Number(values.seconds), kill: values.kill };
-  const problem = problemOf(options);
-  if (problem === null) process.exitCode = await watch(options);
-  else {
-    process.stderr.write(`${problem}\n\n${HELP}`);
-    process.exitCode = 2;
+  process.stderr.write(`${command}\n\n${HELP}`);
+  process.exitCode = 2;
+}
+
+/** What is to be done, or what is wrong with the command line. */
+function readCommand(): Options | string {
+  try {
+    const { values } = parseArgs({
+      options: {
+        processes: { type: 'string', default: '3' },
+        seconds: { type: 'string', default: '30' },
+        kill: { type: 'boolean', default: false },
+        help: { type: 'boolean' },
+      },
+    });
+    if (values.help) return 'help';
+    const options = { processes: Number(values.processes), seconds: Number(values.seconds), kill: values.kill };
+    return problemOf(options) ?? options;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 
@@ -175,7 +182,7 @@ function judge(log: RunLog, from: number, to: number, kill: Kill | null) {
   const { firesMissed, ...counts } = all;
   const fine = counts.firesWithItemRunTwice === 0 && counts.overlappingRuns === 0;
   if (kill === null) {
-    return { ...counts, firesSkippedWithoutOwner: firesMissed, ok: fine && Object.keys(firesMissed).length === 0 };
+    return { ok: fine && Object.keys(firesMissed).length === 0, ...counts, firesSkippedWithoutOwner: firesMissed };
   }
   const again = log.firstRunsAfter(kill.at);
   const recoveredAt = again.includes(null) ? null : Math.max(...again.map(Number));
@@ -192,13 +199,13 @@ function judge(log: RunLog, from: number, to: number, kill: Kill | null) {
     Object.keys(log.findings(begin, end, FIRE_MS).firesMissed),
   );
   return {
+    ok: fine && missedOutside.length === 0 && recoveryMs !== null && recoveryMs <= RECOVERY_LIMIT_MS,
     ...counts,
     firesSkippedWithoutOwner: firesMissed,
     killed: kill,
     recoveryMs,
     recoveryLimitMs: RECOVERY_LIMIT_MS,
     itemsMissedOutsideTheWindow: missedOutside,
-    ok: fine && missedOutside.length === 0 && recoveryMs !== null && recoveryMs <= RECOVERY_LIMIT_MS,
   };
 }
 
