@@ -57,7 +57,8 @@ export { type ExtensionSet, extensionModule, TYPES } from './runtime/container.j
 export { createEngine, Engine } from './runtime/engine.js';
 export type { EngineOptions, ZooKeeperOptions } from './runtime/engine-options.js';
 export { JobHandle } from './runtime/job-handle.js';
-export type { DrainOptions, JobState, JobStatus } from './runtime/job-runtime.js';
+export type { JobState, JobStatus } from './runtime/job-state.js';
+export type { DrainOptions } from './runtime/orderly-leave.js';
 // schedule
 export { type CronOptions, CronSchedule, parseCron } from './schedule/cron.js';
 export type { DstPolicy } from './schedule/dst-policy.js';

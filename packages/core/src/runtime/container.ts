@@ -22,7 +22,8 @@ import { AlarmClock } from '../schedule/alarm-clock.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
 import { changeLog, fanOut } from '../tracing/trace-sinks.js';
 import { type EngineOptions, isRegistry, type ZooKeeperOptions } from './engine-options.js';
-import { type DrainOptions, JobRuntime, type JobServices } from './job-runtime.js';
+import { JobRuntime, type JobServices } from './job-runtime.js';
+import type { DrainOptions } from './orderly-leave.js';
 import type { Extensions } from './runnable-job.js';
 
 /**

@@ -10,7 +10,7 @@ import type { JobOptions } from '../job/job-options.js';
 import { MemoryServer } from '../registry/memory-server.js';
 import { extensionModule } from './container.js';
 import { createEngine, type Engine } from './engine.js';
-import { JOB_TRANSITIONS, type JobState } from './job-runtime.js';
+import { JOB_TRANSITIONS, type JobState } from './job-state.js';
 
 const clock = new ManualClock('2027-01-01T00:00:00.500Z');
 const idle = { execute: () => undefined };

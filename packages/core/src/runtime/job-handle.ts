@@ -1,6 +1,7 @@
 import { requestRun } from '../coordination/run-request.js';
 import type { Registry } from '../registry/registry.js';
-import type { JobRuntime, JobStatus } from './job-runtime.js';
+import type { JobRuntime } from './job-runtime.js';
+import type { JobStatus } from './job-state.js';
 
 /**
  * What an application holds of one of its jobs.

@@ -8,7 +8,7 @@ import { ItemPool } from '../execution/item-pool.js';
 import { JobRuns, type Ownership } from '../execution/job-run.js';
 import { type DueFire, JobTimer } from '../execution/job-timer.js';
 import { abortable, StoppedError } from '../foundation/abort.js';
-import { type Clock, sleep, type Timer } from '../foundation/clock.js';
+import type { Clock, Timer } from '../foundation/clock.js';
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
 import { type Lifecycle, TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
@@ -19,27 +19,9 @@ import type { Registry } from '../registry/registry.js';
 import type { AlarmClock } from '../schedule/alarm-clock.js';
 import type { CoordinationTrace, ExecutionSource, SkipReason } from '../tracing/trace-event.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
+import { JOB_TRANSITIONS, type JobState, type JobStatus } from './job-state.js';
+import { type DrainOptions, leaveInOrder } from './orderly-leave.js';
 import { type EquippedJob, type Extensions, equip } from './runnable-job.js';
-
-/**
- * - `new`: made, nothing done.
- * - `starting`: publishing the definition and registering.
- * - `active`: a member; fires run.
- * - `waiting`: a member, but the stored definition cannot be followed; nothing fires until somebody mends it.
- * - `draining`: leaving; idle items are given away, running ones finish.
- * - `stopped`: no longer a member, nothing runs.
- */
-export type JobState = 'new' | 'starting' | 'active' | 'waiting' | 'draining' | 'stopped';
-
-/** Every change of state there is. */
-export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = {
-  new: ['starting', 'stopped'],
-  starting: ['active', 'waiting', 'draining'],
-  active: ['waiting', 'draining'],
-  waiting: ['active', 'draining'],
-  draining: ['stopped'],
-  stopped: [],
-};
 
 /** What the jobs of a process share. */
 export interface JobServices {
@@ -51,34 +33,6 @@ export interface JobServices {
   readonly identity: InstanceIdentity;
   readonly extensions: Extensions;
   readonly drain: DrainOptions;
-}
-
-/** How patiently a job is stopped. */
-export interface DrainOptions {
-  /** How long running items may go on, milliseconds. Then their signals abort. */
-  readonly drainTimeoutMs: number;
-  /** How long aborted items may take to settle, milliseconds. Then they are left behind, with a warning. */
-  readonly abortGraceMs: number;
-  /** How long to wait for the leader to give the items away, milliseconds. */
-  readonly handoverTimeoutMs: number;
-}
-
-/** What a job is doing on this instance, for people. */
-export interface JobStatus {
-  readonly jobName: string;
-  readonly state: JobState;
-  /** Why the job waits, `null` if it does not. */
-  readonly problem: string | null;
-  readonly leader: string | null;
-  readonly isLeader: boolean;
-  /** Ids of all registered instances. */
-  readonly instances: readonly string[];
-  /** Items owned by this instance. */
-  readonly items: readonly number[];
-  /** Items that run on this instance now. */
-  readonly runningItems: readonly number[];
-  /** Next planned time, epoch milliseconds. */
-  readonly nextFire: number | null;
 }
 
 /**
@@ -348,10 +302,6 @@ export class JobRuntime implements Lifecycle {
 
   // ---- leaving -------------------------------------------------------------------------------------------------------
 
-  /**
-   * Leaves in order: give the items away, stop firing, wait for what runs, abort the rest, deregister. Fires go on until
-   * the items are somebody else's, so that none is lost in between.
-   */
   async #stop(): Promise<void> {
     if (this.#state === 'new') this.#moveTo('stopped');
     if (this.#started === null) return;
@@ -361,64 +311,23 @@ export class JobRuntime implements Lifecycle {
     });
     this.#moveTo('draining');
     this.#emit('draining', { items: this.#fires.items, running: this.#runs.runningItems });
-    await this.#inOrder('give the items away', () => this.#handOver());
-    this.#timer.set(null);
-    this.#reconcile?.cancel();
-    await this.#drain();
-    await this.#inOrder('deregister', () => this.#member.leave());
+    const { clock, drain } = this.services;
+    await leaveInOrder({
+      jobName: this.jobName,
+      member: this.#member,
+      runs: this.#runs,
+      clock,
+      drain,
+      logger: this.#logger,
+      until: (done, signal) => this.waitFor(done, signal),
+      stopFiring: () => {
+        this.#timer.set(null);
+        this.#reconcile?.cancel();
+      },
+    });
     this.#moveTo('stopped');
     this.#emit('left', {});
     this.#announceChange();
-  }
-
-  /** With nobody to take the items over, or nobody left because all are leaving, there is nothing to wait for. */
-  async #handOver(): Promise<void> {
-    if (!this.#member.isConnected) return;
-    await this.#member.drain();
-    const { handoverTimeoutMs, drainTimeoutMs } = this.services.drain;
-    await this.#within(Math.min(handoverTimeoutMs, drainTimeoutMs), (signal) =>
-      this.waitFor(() => this.#member.isHandedOver || this.#member.successors.length === 0, signal),
-    );
-  }
-
-  /** Waits for what runs; then aborts it; then leaves it behind. */
-  async #drain(): Promise<void> {
-    const { drainTimeoutMs, abortGraceMs } = this.services.drain;
-    const idle = (): Promise<void> => this.#runs.idle();
-    if (await this.#within(drainTimeoutMs, idle)) return;
-    const items = this.#runs.runningItems;
-    this.#logger.warn('items still run after the drain timeout and are aborted', { items, drainTimeoutMs });
-    this.#runs.abort(
-      new StoppedError(`job '${this.jobName}' stops and the drain timeout of ${drainTimeoutMs} ms is over`),
-    );
-    if (await this.#within(abortGraceMs, idle)) return;
-    this.#logger.warn('items ignore their abort signal and are left behind', { items: this.#runs.runningItems });
-  }
-
-  /** Whether `work` finished in time. Work that is given up is told so by its signal. */
-  async #within(ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
-    const over = new AbortController();
-    const late = sleep(this.services.clock, ms, over.signal).then(
-      () => false,
-      () => false,
-    );
-    const done = work(over.signal).then(() => true);
-    try {
-      return await Promise.race([done, late]);
-    } finally {
-      // Whichever is still under way ends by this; its rejection says nothing new.
-      done.catch(() => undefined);
-      over.abort(new StoppedError());
-    }
-  }
-
-  /** Leaving goes on whatever the registry answers: what is left behind goes with the session. */
-  async #inOrder(step: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.#logger.warn('leaving was not orderly', { step, error: messageOf(error) });
-    }
   }
 
   // ---- telling -------------------------------------------------------------------------------------------------------
