@@ -1,7 +1,7 @@
 import { abortable, StoppedError } from '../foundation/abort.js';
 import { type Clock, sleep, type Timer } from '../foundation/clock.js';
 import { type Deferred, deferred } from '../foundation/deferred.js';
-import { messageOf, RegistryError } from '../foundation/errors.js';
+import { ElasticJobError, messageOf, RegistryError } from '../foundation/errors.js';
 import { TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import { backoff, type RetryPolicy } from '../foundation/retry.js';
@@ -41,7 +41,7 @@ export class SessionKeeper {
   readonly #undelivered: Session[] = [];
   #delivering = false;
   readonly #stopping = new AbortController();
-  /** Rejected when the server refuses the credentials. */
+  /** Rejected when trying again cannot help: the credentials are refused, or there is no client library. */
   readonly refused: Deferred<never> = deferred<never>();
   readonly #tasks: TaskGroup;
 
@@ -130,6 +130,7 @@ export class SessionKeeper {
     } catch (error) {
       if (signal.aborted) this.#discard(opening);
       else this.parts.logger.warn('cannot open a registry session', this.#where(error));
+      if (ElasticJobError.is(error) && !error.retryable) this.refused.reject(error);
     }
     return this.#session.connection > before;
   }
