@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../foundation/clock.js';
+import { MemoryServer } from '../registry/memory-server.js';
+import type { Registry } from '../registry/registry.js';
+import { encodePlan } from './assignment-plan.js';
+import { encodeInstance } from './instance-yaml.js';
+import { availableMembers, isResharding, type JobView, jobView, viewSelection } from './job-view.js';
+
+const ME = '10.0.0.1@-@me';
+let registry: Registry;
+
+beforeEach(async () => {
+  registry = new MemoryServer({ clock: new ManualClock() }).registry({ namespace: 'test' });
+  await registry.start();
+});
+afterEach(() => registry.stop());
+
+async function look(ownItems: readonly number[] = []): Promise<JobView> {
+  const watch = await registry.watchTree('job', viewSelection(ME, ownItems), () => undefined);
+  watch.close();
+  return jobView(watch.snapshot, ME, ownItems);
+}
+
+const register = (instanceId: string, labels: string | null = null): Promise<unknown> =>
+  registry.create(
+    `job/instances/${instanceId}`,
+    encodeInstance({ instanceId, serverIp: instanceId.split('@')[0] ?? '', labels }),
+    'ephemeral',
+  );
+
+describe('what an instance sees of a job', () => {
+  it('is nothing where nothing is', async () =>
+    expect(await look()).toMatchObject({
+      config: null,
+      leader: null,
+      plan: null,
+      planHolds: false,
+      triggered: false,
+      resharding: { generation: 0n, necessary: false, processing: false },
+    }));
+
+  it('is who takes part, in the order of the strategies, and who may be given items', async () => {
+    for (const id of ['10.0.0.1@-@a', '10.0.0.2@-@b', '10.0.0.3@-@c', '10.0.0.10@-@d']) await register(id);
+    await register('10.0.0.2@-@leaving', 'draining');
+    await register('10.0.0.2@-@stuck', 'waiting');
+    for (const ip of ['10.0.0.1', '10.0.0.2', '10.0.0.10']) await registry.put(`job/servers/${ip}`, 'ENABLED');
+    await registry.put('job/servers/10.0.0.3', 'DISABLED');
+    const view = await look();
+    expect(view.members.size).toBe(6);
+    expect(availableMembers(view).map(({ instanceId }) => instanceId)).toEqual([
+      '10.0.0.2@-@b',
+      '10.0.0.1@-@a',
+      '10.0.0.10@-@d',
+    ]);
+  });
+
+  it('leaves out an instance whose node nobody can read', async () => {
+    await register('10.0.0.1@-@a');
+    await registry.create('job/instances/10.0.0.2@-@b', '{', 'ephemeral');
+    expect([...(await look()).members.keys()]).toEqual(['10.0.0.1@-@a']);
+  });
+
+  it('is a resharding while either flag is up', async () => {
+    await registry.ensure('job/leader/sharding/necessary');
+    const raised = await look();
+    expect(isResharding(raised)).toBe(true);
+    await registry.remove('job/leader/sharding/necessary');
+    const lowered = await look();
+    expect(isResharding(lowered)).toBe(false);
+    expect(lowered.resharding.generation).toBeGreaterThan(raised.resharding.generation);
+  });
+
+  it('is a plan that holds until anybody raises a flag again', async () => {
+    await registry.ensure('job/leader/sharding/necessary');
+    await registry.remove('job/leader/sharding/necessary');
+    const spans = [{ after: 0, owners: [ME] }] as const;
+    await registry.put('job/extension/plan', encodePlan({ changes: 2, strategy: 'X', members: [ME], spans }));
+    expect(await look()).toMatchObject({ planHolds: true, plan: { members: [ME] } });
+    await registry.ensure('job/leader/sharding/necessary');
+    await registry.remove('job/leader/sharding/necessary');
+    expect(await look()).toMatchObject({ planHolds: false, plan: { members: [ME] } });
+  });
+
+  it('is the switches of its own items, and a request to run', async () => {
+    await registry.ensure('job/sharding/1/disabled');
+    await registry.ensure('job/sharding/2/disabled');
+    await registry.ensure(`job/trigger/${ME}`);
+    const view = await look([0, 1]);
+    expect([...view.disabledItems]).toEqual([1]);
+    expect(view.triggered).toBe(true);
+  });
+});
