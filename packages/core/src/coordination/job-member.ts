@@ -6,14 +6,15 @@ import { TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry, Session, TreeWatch } from '../registry/registry.js';
-import { type Assignment, itemsOf, NO_ASSIGNMENT } from './assignment-plan.js';
+import type { Assignment } from './assignment-plan.js';
 import { DRAINING, WAITING } from './instance-yaml.js';
 import { jobPath, layout, type ServerStatus } from './job-layout.js';
-import { availableMembers, isResharding, type JobView, jobView, viewSelection } from './job-view.js';
+import { availableMembers, type JobView, jobView, viewSelection } from './job-view.js';
+import { KnownAssignment } from './known-assignment.js';
 import { campaign, resign } from './leader-election.js';
 import { Membership } from './membership.js';
 import { leads, type Reaction, react, type Self } from './reactions.js';
-import { readOwners, reshard } from './resharding.js';
+import { reshard } from './resharding.js';
 import type { ShardingStrategy } from './sharding-strategies.js';
 
 /** What the job wants of coordination, and what it is told. */
@@ -52,12 +53,6 @@ export interface MemberServices {
   readonly identity: InstanceIdentity;
 }
 
-/** An assignment was read at this generation, over this connection. Unequal means: read again before acting. */
-interface Fence {
-  readonly generation: bigint;
-  readonly connection: number;
-}
-
 /** What the reactions are decided by. */
 const ACTED_UPON = [layout.instances, layout.servers, layout.leader, layout.resharding, layout.plan] as const;
 
@@ -72,9 +67,6 @@ const RETRY_MS = 1000;
 export class JobMember {
   #watch: TreeWatch | null = null;
   #view: JobView | null = null;
-  #assignment: Assignment = NO_ASSIGNMENT;
-  #fence: Fence | null = null;
-  #watchedItems: readonly number[] = [];
   #draining = false;
   /** The session this instance is registered in, and the signal that ends with it. */
   #session = 0n;
@@ -88,6 +80,7 @@ export class JobMember {
   #forgetSession: () => void = () => undefined;
   readonly #left = new AbortController();
   readonly #membership: Membership;
+  readonly #known: KnownAssignment;
   readonly #tasks: TaskGroup;
   readonly #lateLeave: TaskGroup;
 
@@ -100,6 +93,7 @@ export class JobMember {
     this.#tasks = new TaskGroup(logger);
     this.#lateLeave = new TaskGroup(logger);
     this.#membership = new Membership(registry, clock, jobName, identity);
+    this.#known = new KnownAssignment(registry, jobName, identity.instanceId);
   }
 
   /** What is known of the job, `null` before {@link join}. */
@@ -109,7 +103,7 @@ export class JobMember {
 
   /** Items owned by this instance. */
   get items(): number[] {
-    return itemsOf(this.#assignment, this.services.identity.instanceId);
+    return this.#known.items;
   }
 
   get isLeader(): boolean {
@@ -218,21 +212,17 @@ export class JobMember {
 
   /** Whether it is known who owns what, even if that is about to change. */
   get isAssigned(): boolean {
-    return this.#assignment !== NO_ASSIGNMENT;
+    return this.#known.exists;
   }
 
   /** Whether the assignment that was last announced is still the one to act on. */
   isCurrent(): boolean {
-    return this.#fence !== null && this.#isFresh(this.#fence);
+    return this.currency()();
   }
 
-  /**
-   * A question to be asked after a mark was made: was it made under the assignment that is in force now? See G1 in
-   * docs/guarantees.md for why that is certain.
-   */
+  /** A question to be asked later, after a mark was made: is the assignment as known now still the one to act on? */
   currency(): () => boolean {
-    const fence = this.#fence;
-    return () => fence !== null && this.#isFresh(fence);
+    return this.#known.currency(this.#watch);
   }
 
   /**
@@ -283,7 +273,7 @@ export class JobMember {
 
   #see(): void {
     if (this.#watch === null) return;
-    this.#view = jobView(this.#watch.snapshot, this.services.identity.instanceId, this.#watchedItems);
+    this.#view = jobView(this.#watch.snapshot, this.services.identity.instanceId, this.#known.watchedItems);
     this.hooks.onView(this.#view);
     this.wake();
   }
@@ -308,7 +298,7 @@ export class JobMember {
     const goal = this.hooks.goal();
     await this.#membership.say(this.#draining ? DRAINING : goal === null ? WAITING : null);
     if (goal !== null && this.#view !== null && this.#sees(ACTED_UPON)) {
-      await this.#followAssignment(this.#view, goal.itemCount);
+      await this.#followAssignment(this.#view, this.#watch, goal.itemCount);
     }
     // Only now, so that what came while we waited is seen.
     const view = this.#view;
@@ -338,54 +328,14 @@ export class JobMember {
     });
   }
 
-  // ---- assignment ----------------------------------------------------------------------------------------------------
-
-  /** Takes over the assignment in force, once it is known to be current. */
-  async #followAssignment(view: JobView, itemCount: number): Promise<void> {
-    const { generation } = view.resharding;
-    const fence: Fence = { generation, connection: this.services.registry.session.connection };
-    if (isResharding(view) || this.#holds(fence)) return;
-    const assignment = await this.#assignmentIn(view, itemCount);
-    const items = itemsOf(assignment, this.services.identity.instanceId);
-    await this.#watchItems(items);
-    if (!this.#isFresh(fence)) {
-      this.#lookAgain = true;
-      return;
-    }
-    const changed = items.join() !== this.items.join();
-    this.#assignment = assignment;
-    this.#fence = fence;
-    if (changed) this.hooks.onEvent('assigned', { items });
-    this.hooks.onAssignment(assignment);
-  }
-
-  /** The plan if it is in force, else, after a Java leader, what the nodes of the items say. */
-  async #assignmentIn(view: JobView, itemCount: number): Promise<Assignment> {
-    if (view.planHolds && view.plan !== null) return { spans: view.plan.spans, dated: true };
-    const { registry } = this.services;
-    const names = (await registry.children(jobPath(this.jobName, layout.items)))?.names ?? [];
-    if (names.length === 0) return NO_ASSIGNMENT;
-    const owners = await readOwners(registry, this.jobName, names.map(Number).filter(Number.isSafeInteger));
-    const list = Array.from({ length: itemCount }, (_, item) => owners.get(item) ?? null);
-    return { spans: [{ after: Number.NEGATIVE_INFINITY, owners: list }], dated: false };
-  }
-
-  /** The operators' switches of items are looked at before the items are run. */
-  async #watchItems(items: readonly number[]): Promise<void> {
-    if (items.join() === this.#watchedItems.join() || this.#watch === null) return;
-    this.#watchedItems = items;
-    await this.#watch.select(viewSelection(this.services.identity.instanceId, items));
-    this.#view = jobView(this.#watch.snapshot, this.services.identity.instanceId, items);
-  }
-
-  #holds(fence: Fence): boolean {
-    return this.#fence?.generation === fence.generation && this.#fence.connection === fence.connection;
-  }
-
-  #isFresh(fence: Fence): boolean {
-    if (!this.isConnected || this.services.registry.session.connection !== fence.connection) return false;
-    if (this.#watch === null || !this.#watch.isFresh(layout.resharding)) return false;
-    return (this.#watch.snapshot.children(layout.resharding)?.stat.pzxid ?? 0n) === fence.generation;
+  async #followAssignment(view: JobView, watch: TreeWatch, itemCount: number): Promise<void> {
+    const before = this.items.join();
+    const following = await this.#known.follow(view, watch, itemCount);
+    this.#view = jobView(watch.snapshot, this.services.identity.instanceId, this.#known.watchedItems);
+    if (following === 'overtaken') this.#lookAgain = true;
+    if (following !== 'taken-over') return;
+    if (this.items.join() !== before) this.hooks.onEvent('assigned', { items: this.items });
+    this.hooks.onAssignment(this.#known.assignment);
   }
 
   // ---- reactions -----------------------------------------------------------------------------------------------------
