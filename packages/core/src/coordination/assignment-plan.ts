@@ -14,8 +14,8 @@ export interface OwnerSpan {
  * **Which fires.** Fires are planned instants, the same on every instance, so they can be divided exactly: a fire belongs
  * to the owners of the span that its planned time falls into, whenever anybody gets to hear of it. A span begins at the
  * registry's time at which its resharding was raised: an owner that had not heard of it yet acted on fires that were
- * planned for that moment or earlier. This is exact as far as the instances' clocks agree with the registry's. The spans before the present
- * one are kept for fires that are still on their way through several reshardings.
+ * planned for that moment or earlier. This is exact as far as the instances' clocks agree with the registry's. The spans
+ * before the present one are kept for fires that are still on their way through several reshardings.
  *
  * **Whether it is the present one.** `changes` is the child version that `leader/sharding` has once both flags are gone.
  * Any later resharding, also one by a Java leader, which knows nothing of this document, moves that version on.

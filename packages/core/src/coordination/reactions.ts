@@ -35,8 +35,8 @@ interface Row {
 }
 
 /**
- * The one table of reactions of a member, in the order in which they are performed. It looks at a state, not at events: whatever was
- * missed, the next look shows what is still to do, and doing it twice does no harm.
+ * The one table of reactions of a member, in the order in which they are performed. It looks at a state, not at events:
+ * whatever was missed, the next look shows what is still to do, and doing it twice does no harm.
  */
 const TABLE: readonly Row[] = [
   { reaction: 'campaign', when: (view, self) => view.leader === null && isEnabled(view, self) && !self.draining },
