@@ -7,6 +7,7 @@ const sample = (path: string): string => fileURLToPath(new URL(`../../samples/${
 const FIRST = sample('01-first-job/dist/main.js');
 const CLUSTER = sample('02-cluster/dist/cluster.js');
 const WORKER = sample('02-cluster/dist/main.js');
+const CONFIGURED = sample('03-async-config/dist/main.js');
 
 interface Ended {
   readonly code: number | null;
@@ -62,6 +63,21 @@ describe('the first sample', () => {
     expect(await run(FIRST, ['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('--seconds 10') });
     const bad = await run(FIRST, ['--seconds', 'many']);
     expect(bad).toMatchObject({ code: 2, stderr: "--seconds: seen 'many', expected a number above 0\n" });
+  });
+});
+
+describe('the sample with configuration', () => {
+  it('runs every item, each with an instance of its own, by what the environment says', async () => {
+    const { code, stdout, stderr } = await run(CONFIGURED, ['--seconds', '8']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [, runs, instances] = /digest: (\d+) runs of an item, (\d+) instances/.exec(stdout) ?? [];
+    expect(Number(runs)).toBeGreaterThan(0);
+    expect(instances).toBe(runs);
+  });
+
+  it('explains itself, and what is wrong with its arguments', async () => {
+    expect(await run(CONFIGURED, ['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('--seconds') });
+    expect(await run(CONFIGURED, ['--secnds', '8'])).toMatchObject({ code: 2 });
   });
 });
 
