@@ -102,6 +102,30 @@ describe('a definition that changes while the job runs', () => {
   });
 });
 
+describe('a leader whose strategy fails', () => {
+  it('does not stand in the way of the next one when it leaves the job but not the process', async () => {
+    const flaky = (instance: string): ShardingStrategy => ({
+      type: 'FLAKY',
+      assign: ({ instances, itemCount }) => {
+        if (instance === 'a') throw new Error('no idea');
+        return Array.from({ length: itemCount }, () => instances[0]?.instanceId ?? null);
+      },
+    });
+    begin({
+      job: { jobShardingStrategyType: 'FLAKY' },
+      extensions: (instance) => ({ shardingStrategies: [flaky(instance)] }),
+    });
+    const a = await cluster.start('a');
+    const b = await cluster.start('b');
+    expect(await cluster.owners()).toEqual(['nobody', 'nobody', 'nobody']);
+    const removed = a.engine.remove(JOB);
+    await cluster.clock.advance(5000);
+    await removed;
+    await cluster.clock.advance(2000);
+    expect(b.engine.job(JOB).status()).toMatchObject({ isLeader: true, items: [0, 1, 2] });
+  });
+});
+
 describe('a request to run', () => {
   it('that comes before the items are assigned is kept until they are', async () => {
     begin({ job: { cron: '0 0 0 1 1 ? 2030' } });

@@ -244,6 +244,7 @@ export class JobMember {
     await this.#membership.register(this.#left.signal);
     this.#session = session.id;
     this.#sessionAbort = new AbortController();
+    this.#reshardingPaused = false;
     this.hooks.onEvent('registered', { session: hexadecimal(session.id) });
   }
 
@@ -387,6 +388,7 @@ export class JobMember {
   async #reshard(view: JobView): Promise<void> {
     const goal = this.hooks.goal();
     if (goal === null || this.#reshardingPaused) return;
+    this.#reshardingPaused = true;
     const outcome = await reshard(this.services.registry, {
       jobName: this.jobName,
       itemCount: goal.itemCount,
@@ -396,10 +398,10 @@ export class JobMember {
       now: this.services.clock.now(),
     });
     if (!outcome.published) {
-      this.#reshardingPaused = true;
       this.#retryLater(outcome.reason);
       return;
     }
+    this.#reshardingPaused = false;
     this.hooks.onEvent('resharded', { members: outcome.plan.members, items: goal.itemCount });
   }
 }

@@ -24,10 +24,17 @@ export async function campaign(
   return withLatch(registry, jobPath(jobName, layout.electionLatch), attempt, signal);
 }
 
-/** Gives leadership up, if this session has it. */
+/**
+ * Gives leadership up, if this session has it, and with it the mark of a resharding that an outage kept from finishing:
+ * the session may go on, and nobody else could assign the items.
+ */
 export async function resign(registry: Registry, jobName: string): Promise<boolean> {
-  const path = jobPath(jobName, layout.leader);
-  const leader = await registry.read(path);
-  if (leader === null || leader.stat.ephemeralOwner !== registry.session.id) return false;
+  await removeOwn(registry, jobPath(jobName, layout.processing));
+  return removeOwn(registry, jobPath(jobName, layout.leader));
+}
+
+async function removeOwn(registry: Registry, path: string): Promise<boolean> {
+  const node = await registry.read(path);
+  if (node === null || node.stat.ephemeralOwner !== registry.session.id) return false;
   return registry.remove(path);
 }

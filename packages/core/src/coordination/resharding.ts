@@ -32,11 +32,30 @@ export type ReshardingOutcome =
  * the last plan is provably what the nodes of the items still say.
  */
 export async function reshard(registry: Registry, request: ReshardingRequest): Promise<ReshardingOutcome> {
+  const raisedAt = await raise(registry, request.jobName);
+  const path = jobPath(request.jobName, layout.processing);
+  const processing = await takeProcessing(registry, path);
+  if (processing === 'taken') return { published: false, reason: 'another leader is assigning the items' };
+  let published = false;
+  try {
+    const outcome = await publishPlan(registry, request, raisedAt, processing);
+    published = outcome.published;
+    return outcome;
+  } finally {
+    // A mark that stayed would keep every other leader waiting. Lowering it also moves the child version on, so that the
+    // next attempt reads the nodes.
+    if (!published) await registry.remove(path);
+  }
+}
+
+async function publishPlan(
+  registry: Registry,
+  request: ReshardingRequest,
+  raisedAt: number,
+  processing: 'created' | 'kept',
+): Promise<ReshardingOutcome> {
   const { jobName } = request;
   const at = (path: string): string => jobPath(jobName, path);
-  const raisedAt = await raise(registry, jobName);
-  const processing = await takeProcessing(registry, at(layout.processing));
-  if (processing === 'taken') return { published: false, reason: 'another leader is assigning the items' };
   const [flags, items] = await Promise.all([
     registry.children(at(layout.resharding)),
     registry.children(at(layout.items)),
@@ -64,11 +83,7 @@ export async function reshard(registry: Registry, request: ReshardingRequest): P
       { kind: 'remove', path: at(layout.processing) },
     ],
   ]);
-  if (!result.committed) {
-    // Lowering the mark moves the child version on, so that the next attempt reads the nodes.
-    await registry.remove(at(layout.processing));
-    return { published: false, reason: `${result.operation.path}: ${result.reason}` };
-  }
+  if (!result.committed) return { published: false, reason: `${result.operation.path}: ${result.reason}` };
   await dropSurplus(registry, jobName, known, owners.length);
   return { published: true, plan };
 }

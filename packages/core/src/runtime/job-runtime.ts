@@ -134,9 +134,8 @@ export class JobRuntime implements Lifecycle {
     if (publication.outcome === 'adopted') {
       this.#logger.info('the registry has another definition of this job, which holds; set overwrite to replace it');
     }
+    // Fires from before it is a member: once it is, it may be given items of any later fire.
     this.#followDefinition(publication.text);
-    // From before it is a member: once it is, it may be given items of any later fire.
-    this.#armTimer();
     await this.#member.join(this.#job.definition.disabled ? 'DISABLED' : 'ENABLED');
     this.#moveTo(this.#problem === null ? 'active' : 'waiting');
     this.#armReconcile();
@@ -219,12 +218,12 @@ export class JobRuntime implements Lifecycle {
 
   #dispatch(due: readonly DueItems[], source: ExecutionSource): void {
     for (const { scheduledAt, items, skip } of due) {
-      const off = this.#member.view?.disabledItems;
-      const barred = items.filter((item) => !this.#member.isEnabled || off?.has(item));
       if (skip !== undefined) {
         this.#skip(scheduledAt, items, skip);
         continue;
       }
+      const off = this.#member.view?.disabledItems;
+      const barred = items.filter((item) => !this.#member.isEnabled || off?.has(item));
       this.#skip(scheduledAt, barred, 'disabled');
       this.#run(
         scheduledAt,
