@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { abortable } from '../foundation/abort.js';
 import { deferred } from '../foundation/deferred.js';
 import { ElasticJobError } from '../foundation/errors.js';
 import type { Registry, Session } from '../registry/registry.js';
+import { untilAbsent } from './node-absence.js';
 
 /**
  * Mutual exclusion across processes, node for node as Curator's `LeaderLatch` does it, so that Java and TypeScript wait
@@ -62,20 +62,7 @@ async function waitForTurn(registry: Registry, latchPath: string, own: string, s
     const predecessor = names[position - 1];
     if (predecessor === undefined)
       throw new ElasticJobError('SESSION_LOST', `the latch node ${own} is gone`, { retryable: true });
-    await gone(registry, `${latchPath}/${predecessor}`, signal);
-  }
-}
-
-/** Resolves when the node does not exist (any more). */
-async function gone(registry: Registry, path: string, signal?: AbortSignal): Promise<void> {
-  const vanished = deferred();
-  const watch = await registry.watchTree(path, [{ path: '' }], (_before, after) => {
-    if (after.node('') === null) vanished.resolve();
-  });
-  try {
-    if (watch.snapshot.node('') !== null) await abortable(vanished.promise, signal);
-  } finally {
-    watch.close();
+    await untilAbsent(registry, `${latchPath}/${predecessor}`, signal);
   }
 }
 

@@ -1,11 +1,10 @@
-import { abortable } from '../foundation/abort.js';
-import { type Clock, sleep } from '../foundation/clock.js';
-import { deferred } from '../foundation/deferred.js';
+import { type Clock, within } from '../foundation/clock.js';
 import { RegistryError } from '../foundation/errors.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry, RegistryNode } from '../registry/registry.js';
 import { type DRAINING, encodeInstance, type WAITING } from './instance-yaml.js';
 import { jobPath, layout, type ServerStatus } from './job-layout.js';
+import { untilAbsent } from './node-absence.js';
 
 /**
  * This instance's place among the members of one job: registered → draining → left. Membership is the ephemeral node
@@ -89,7 +88,9 @@ export class Membership {
       await this.registry.remove(this.#path);
       return;
     }
-    if (await this.#vanishes(this.registry.session.timeoutMs * 1.5, signal)) return;
+    const patience = this.registry.session.timeoutMs * 1.5;
+    const absent = (over: AbortSignal): Promise<void> => untilAbsent(this.registry, this.#path, over);
+    if (await within(this.clock, patience, absent, signal)) return;
     throw new RegistryError(
       'INSTANCE_CONFLICT',
       `instance id '${this.identity.instanceId}' is held by the live session 0x${holder.stat.ephemeralOwner.toString(16)}, ` +
@@ -97,22 +98,5 @@ export class Membership {
         'Give each its own instanceId, or leave the option out.',
       { path: this.#path },
     );
-  }
-
-  async #vanishes(withinMs: number, signal?: AbortSignal): Promise<boolean> {
-    const vanished = deferred<boolean>();
-    const watch = await this.registry.watchTree(this.#path, [{ path: '' }], (_before, after) => {
-      if (after.node('') === null) vanished.resolve(true);
-    });
-    if (watch.snapshot.node('') === null) vanished.resolve(true);
-    const patience = new AbortController();
-    try {
-      const late = sleep(this.clock, withinMs, patience.signal).then(() => false);
-      late.catch(() => undefined);
-      return await abortable(Promise.race([vanished.promise, late]), signal);
-    } finally {
-      patience.abort();
-      watch.close();
-    }
   }
 }

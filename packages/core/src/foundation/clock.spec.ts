@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StoppedError } from './abort.js';
-import { ManualClock, sleep, systemClock } from './clock.js';
+import { ManualClock, sleep, systemClock, within } from './clock.js';
+import { deferred } from './deferred.js';
 
 describe('a clock in the hand of a test', () => {
   it('stands still until told, and then fires what falls due in order', async () => {
@@ -74,6 +75,32 @@ describe('sleeping', () => {
     await slept;
     expect(clock.pendingTimers).toBe(0);
     await expect(sleep(clock, 10, controller.signal)).rejects.toThrow('enough');
+  });
+});
+
+describe('work that may take so long', () => {
+  it('is in time, or late and told so', async () => {
+    const clock = new ManualClock();
+    expect(await within(clock, 10, () => Promise.resolve())).toBe(true);
+    let given: AbortSignal | null = null;
+    const late = within(clock, 10, (over) => {
+      given = over;
+      return deferred().promise;
+    });
+    await clock.advance(10);
+    expect(await late).toBe(false);
+    expect(given).toMatchObject({ aborted: true });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('fails as the work does, or as it is called off', async () => {
+    const clock = new ManualClock();
+    await expect(within(clock, 10, () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    const controller = new AbortController();
+    const off = expect(within(clock, 10, () => deferred().promise, controller.signal)).rejects.toThrow('enough');
+    controller.abort(new StoppedError('enough'));
+    await off;
+    expect(clock.pendingTimers).toBe(0);
   });
 });
 

@@ -1,4 +1,4 @@
-import { onAbort } from './abort.js';
+import { abortable, onAbort, StoppedError } from './abort.js';
 import { deferred } from './deferred.js';
 
 /** A timer that can be called off. */
@@ -40,6 +40,31 @@ export async function sleep(clock: Clock, ms: number, signal?: AbortSignal): Pro
   } finally {
     undo();
     timer.cancel();
+  }
+}
+
+/**
+ * Whether `work` finished within `ms`. Work that is given up, because of the time or of `signal`, is told so by its own
+ * signal; in the second case this rejects with the signal's reason.
+ */
+export async function within(
+  clock: Clock,
+  ms: number,
+  work: (over: AbortSignal) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const over = new AbortController();
+  const late = sleep(clock, ms, over.signal).then(
+    () => false,
+    () => false,
+  );
+  const done = work(over.signal).then(() => true);
+  try {
+    return await abortable(Promise.race([done, late]), signal);
+  } finally {
+    // Whichever is still under way ends by this; its rejection says nothing new.
+    done.catch(() => undefined);
+    over.abort(new StoppedError());
   }
 }
 

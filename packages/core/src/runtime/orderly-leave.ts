@@ -1,7 +1,7 @@
 import type { JobMember } from '../coordination/job-member.js';
 import type { JobRuns } from '../execution/job-run.js';
 import { StoppedError } from '../foundation/abort.js';
-import { type Clock, sleep } from '../foundation/clock.js';
+import { type Clock, within } from '../foundation/clock.js';
 import { messageOf } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
 
@@ -57,23 +57,6 @@ async function drain({ jobName, runs, clock, logger, drain: { drainTimeoutMs, ab
   runs.abort(new StoppedError(`job '${jobName}' stops and the drain timeout of ${drainTimeoutMs} ms is over`));
   if (await within(clock, abortGraceMs, idle)) return;
   logger.warn('items ignore their abort signal and are left behind', { items: runs.runningItems });
-}
-
-/** Whether `work` finished in time. Work that is given up is told so by its signal. */
-async function within(clock: Clock, ms: number, work: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
-  const over = new AbortController();
-  const late = sleep(clock, ms, over.signal).then(
-    () => false,
-    () => false,
-  );
-  const done = work(over.signal).then(() => true);
-  try {
-    return await Promise.race([done, late]);
-  } finally {
-    // Whichever is still under way ends by this; its rejection says nothing new.
-    done.catch(() => undefined);
-    over.abort(new StoppedError());
-  }
 }
 
 async function attempt({ logger }: Leaver, step: string, work: () => Promise<void>): Promise<void> {
