@@ -11,7 +11,6 @@ import {
   type Registry,
   type ShardingContext,
   silentLogger,
-  type TraceEvent,
 } from '@elasticjob/core';
 import { ManualClock, MemoryServer, MemoryTraceSink, settle } from '@elasticjob/core/testing';
 
@@ -180,13 +179,6 @@ export function skips(node: Node): string[] {
 /** The last part of an instance id, which tests use as its name. */
 export function nameOf(instanceId: string | undefined): string {
   return instanceId?.split('@-@')[1] ?? 'nobody';
-}
-
-/** Fails a test that expected an event and got none, with what there was instead. */
-export function describeEvents(events: readonly TraceEvent[]): string {
-  return events
-    .map((event) => JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? `${value}` : value)))
-    .join('\n');
 }
 
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
