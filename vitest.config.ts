@@ -6,6 +6,7 @@ const source = (path: string): string => fileURLToPath(new URL(path, import.meta
 const shared = {
   resolve: {
     alias: [
+      { find: /^@elasticjob\/core\/driver$/, replacement: source('packages/core/src/driver.ts') },
       { find: /^@elasticjob\/core\/testing$/, replacement: source('packages/core/src/testing.ts') },
       { find: /^@elasticjob\/core$/, replacement: source('packages/core/src/index.ts') },
       { find: /^@elasticjob\/nestjs\/testing$/, replacement: source('packages/nest-module/src/testing.ts') },

@@ -31,6 +31,11 @@ describe('the public API', () => {
       ],
     ],
     [
+      '@elasticjob/core/driver',
+      () => import('@elasticjob/core/driver'),
+      ['MAX_REQUEST_BYTES', 'SessionRegistry', 'refusal'],
+    ],
+    [
       '@elasticjob/core/testing',
       () => import('@elasticjob/core/testing'),
       ['ManualClock', 'MemoryServer', 'MemoryTraceSink', 'deferred', 'settle'],

@@ -15,6 +15,15 @@ export type MultiResult =
 /** Called at most once, when something at the watched node changed; never for events of the session itself. */
 export type Watcher = () => void;
 
+/** What happened to one node at or below a watched one. */
+export interface TreeChange {
+  readonly kind: 'created' | 'changed' | 'deleted';
+  readonly path: string;
+}
+
+/** Called for each change, in the order of the transactions; never for events of the session itself. */
+export type TreeWatcher = (change: TreeChange) => void;
+
 /**
  * One ZooKeeper session as a client library offers it: absolute paths, one-shot watches, requests answered in the order
  * sent, notifications before the answers to later requests. Each method rejects with a `RegistryError`:
@@ -38,6 +47,12 @@ export interface DriverSession {
   set(path: string, value: string, version: number): Promise<NodeStat>;
   /** `version` -1 removes whatever is there. */
   remove(path: string, version: number): Promise<void>;
+  /**
+   * Watches a node, which need not exist, and all below it, until the function it resolves to is called or the session
+   * ends. It stands over reconnects of the session, but what changed while the connection was gone is not told. Only
+   * when `capabilities.recursiveWatch`.
+   */
+  watchTree?(path: string, watcher: TreeWatcher): Promise<() => void>;
   /** One transaction. Only when `capabilities.atomicCommit`. */
   multi?(operations: readonly Operation[]): Promise<MultiResult>;
   /** Makes later reads see everything committed before this call, whichever server they go to. */
