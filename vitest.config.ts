@@ -6,6 +6,10 @@ const source = (path: string): string => fileURLToPath(new URL(path, import.meta
 const shared = {
   resolve: {
     alias: [
+      {
+        find: /^@elasticjob\/zookeeper-client$/,
+        replacement: source('packages/zookeeper-client/src/index.ts'),
+      },
       { find: /^@elasticjob\/core\/driver$/, replacement: source('packages/core/src/driver.ts') },
       { find: /^@elasticjob\/core\/testing$/, replacement: source('packages/core/src/testing.ts') },
       { find: /^@elasticjob\/core$/, replacement: source('packages/core/src/index.ts') },
@@ -38,7 +42,12 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'zookeeper',
-          include: ['test/zookeeper/**/*.spec.ts', 'test/samples/**/*.spec.ts'],
+          include: [
+            'test/zookeeper/**/*.spec.ts',
+            'test/zookeeper-client/**/*.spec.ts',
+            'test/faults/**/*.spec.ts',
+            'test/samples/**/*.spec.ts',
+          ],
           globalSetup: [source('test/zookeeper/global-setup.ts')],
           testTimeout: 60_000,
           hookTimeout: 120_000,
