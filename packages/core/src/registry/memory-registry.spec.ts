@@ -2,14 +2,18 @@ import { ManualClock } from '../foundation/clock.js';
 import { MemoryServer } from './memory-server.js';
 import type { Delivery } from './memory-session.js';
 import { type RegistryHarness, registryContract } from './registry.contract.js';
+import type { Capabilities } from './registry.js';
 import { inState } from './registry-harness.contract.js';
 
 /** A server on a manual clock; of what is in flight at a cut, half has been applied. */
-async function memoryHarness(atomicCommit: boolean, delivery?: Delivery): Promise<RegistryHarness> {
+async function memoryHarness(
+  { atomicCommit, recursiveWatch }: Pick<Capabilities, 'atomicCommit' | 'recursiveWatch'>,
+  delivery?: Delivery,
+): Promise<RegistryHarness> {
   const clock = new ManualClock('2027-01-01T00:00:00Z');
   const server = new MemoryServer({ clock, delivery });
   return {
-    registry: (options) => server.registry({ namespace: 'contract', atomicCommit, ...options }),
+    registry: (options) => server.registry({ namespace: 'contract', atomicCommit, recursiveWatch, ...options }),
     async disconnect(registry) {
       server.cut(registry.session.id, 0.5);
     },
@@ -41,6 +45,12 @@ function delaysOf(seed: number): Delivery {
 
 const seed = Math.floor(Math.random() * 2 ** 32);
 
-registryContract('memory server with transactions', () => memoryHarness(true));
-registryContract('memory server without transactions', () => memoryHarness(false));
-registryContract(`memory server with delays of seed ${seed}`, () => memoryHarness(true, delaysOf(seed)));
+const all = { atomicCommit: true, recursiveWatch: true };
+const none = { atomicCommit: false, recursiveWatch: false };
+
+registryContract('memory server that can do all', () => memoryHarness(all));
+registryContract('memory server without transactions and recursive watches', () => memoryHarness(none));
+registryContract(`memory server with delays of seed ${seed}`, () => memoryHarness(all, delaysOf(seed)));
+registryContract(`memory server without either, with delays of seed ${seed}`, () =>
+  memoryHarness(none, delaysOf(seed)),
+);

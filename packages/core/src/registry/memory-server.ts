@@ -3,6 +3,7 @@ import { ElasticJobError } from '../foundation/errors.js';
 import type { Driver, MultiResult } from './driver.js';
 import {
   type Delivery,
+  isWithin,
   MemoryConnection,
   type MemoryHost,
   MemorySession,
@@ -34,6 +35,8 @@ export interface MemoryDriverOptions {
   readonly sessionTimeoutMilliseconds?: number;
   /** Whether the driver offers transactions. Default `true`; `false` behaves as drivers that lack them. */
   readonly atomicCommit?: boolean;
+  /** Whether the driver offers watches on whole trees. Default `true`. */
+  readonly recursiveWatch?: boolean;
 }
 
 interface ServerSession {
@@ -44,8 +47,8 @@ interface ServerSession {
 }
 
 /**
- * A ZooKeeper server in this process: sessions, ephemeral and sequential nodes, one-shot watches, transactions, and
- * the ways in which a real one fails. For first runs and for tests; nothing outlives the process.
+ * A ZooKeeper server in this process: sessions, ephemeral and sequential nodes, one-shot and recursive watches,
+ * transactions, and the ways in which a real one fails. For first runs and for tests; nothing outlives the process.
  *
  * @example
  * const server = new MemoryServer({ clock });
@@ -76,12 +79,13 @@ export class MemoryServer implements SessionServer {
 
   /** A driver whose sessions are with this server. */
   driver(options: MemoryDriverOptions = {}): Driver {
-    const { sessionTimeoutMilliseconds = 60_000, atomicCommit = true } = options;
+    const { sessionTimeoutMilliseconds = 60_000, atomicCommit = true, recursiveWatch = true } = options;
     const host = { cut: false };
+    const abilities = { atomicCommit, recursiveWatch };
     return {
-      capabilities: { atomicCommit, aclAtCreation: true, recursiveWatch: false, tls: false },
+      capabilities: { ...abilities, aclAtCreation: true, tls: false },
       open: (onEvent) => {
-        const client = new MemorySession(this, host, sessionTimeoutMilliseconds, onEvent, atomicCommit);
+        const client = new MemorySession(this, host, sessionTimeoutMilliseconds, onEvent, abilities);
         this.#delivery(() => this.attach(client));
         return Promise.resolve(client);
       },
@@ -97,6 +101,12 @@ export class MemoryServer implements SessionServer {
   /** The sessions that are alive, oldest first. */
   get sessionIds(): bigint[] {
     return [...this.#sessions.keys()];
+  }
+
+  /** How many watches on whole trees the server holds for all sessions; a test that ends with more has leaked one. */
+  get heldTrees(): number {
+    const connections = [...this.#sessions.values()].map(({ connection }) => connection?.watched.trees.size ?? 0);
+    return connections.reduce((sum, count) => sum + count, 0);
   }
 
   /** Ends a session as if its client had been silent for too long; the client learns it when it connects again. */
@@ -222,9 +232,10 @@ export class MemoryServer implements SessionServer {
     return session;
   }
 
-  /** ZooKeeper's SetWatches: fires what can be seen to have changed, keeps the rest. */
+  /** ZooKeeper's SetWatches2: fires what can be seen to have changed, keeps the rest; of trees it tells nothing. */
   #restoreWatches(connection: MemoryConnection): void {
-    const { watches, zxid } = connection.client;
+    const { watches, trees, zxid } = connection.client;
+    for (const root of trees.keys()) connection.watched.trees.add(root);
     for (const path of watches.data.keys()) {
       const stat = this.tree.stat(path);
       if (stat === null) connection.notify({ kind: 'deleted', path });
@@ -263,11 +274,12 @@ export class MemoryServer implements SessionServer {
 
 /** Takes the watches that a transaction sets off and sends their notifications. */
 function fire(connection: MemoryConnection, changes: readonly Change[]): void {
-  const { data, children } = connection.watched;
+  const { data, children, trees } = connection.watched;
   for (const { kind, path } of changes) {
     const byData = data.delete(path);
     const byChildren = kind === 'deleted' && children.delete(path);
-    if (byData || byChildren) connection.notify({ kind, path });
+    const byTree = [...trees].some((root) => isWithin(root, path));
+    if (byData || byChildren || byTree) connection.notify({ kind, path });
     if (kind !== 'changed' && children.delete(parentOf(path))) {
       connection.notify({ kind: 'children', path: parentOf(path) });
     }

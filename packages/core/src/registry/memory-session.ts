@@ -1,8 +1,8 @@
 import { type Deferred, deferred } from '../foundation/deferred.js';
 import { RegistryError } from '../foundation/errors.js';
-import type { ConnectionEvent, DriverSession, MultiResult, Watcher } from './driver.js';
+import type { ConnectionEvent, DriverSession, MultiResult, TreeChange, TreeWatcher, Watcher } from './driver.js';
 import type { Committed, MemoryTree, TreeEdit } from './memory-tree.js';
-import type { CreateMode, NodeStat, Operation } from './registry.js';
+import type { Capabilities, CreateMode, NodeStat, Operation } from './registry.js';
 
 /** How messages get from one end of a connection to the other: calls `deliver` later, once per message. */
 export type Delivery = (deliver: () => void) => void;
@@ -33,6 +33,9 @@ export interface SessionServer {
   /** Applies all operations or none. */
   transactAll(operations: readonly Operation[], sessionId: bigint): MultiResult;
 }
+
+/** What a driver in memory can do; see {@link Capabilities}. */
+export type MemoryAbilities = Pick<Capabilities, 'atomicCommit' | 'recursiveWatch'>;
 
 /** Where sessions come from: while its network is cut, none of them reaches the server. */
 export interface MemoryHost {
@@ -78,7 +81,11 @@ class Pipe {
 export class MemoryConnection {
   readonly requests: Pipe;
   readonly answers: Pipe;
-  readonly watched: Record<'data' | 'children', Set<string>> = { data: new Set(), children: new Set() };
+  readonly watched: Record<'data' | 'children' | 'trees', Set<string>> = {
+    data: new Set(),
+    children: new Set(),
+    trees: new Set(),
+  };
   sessionId = 0n;
 
   constructor(
@@ -106,7 +113,10 @@ export class MemorySession implements DriverSession {
     exists: new Map(),
     children: new Map(),
   };
+  /** Who hears of everything at or below a path. */
+  readonly trees = new Map<string, Set<TreeWatcher>>();
   readonly multi?: (operations: readonly Operation[]) => Promise<MultiResult>;
+  readonly watchTree?: (path: string, watcher: TreeWatcher) => Promise<() => void>;
   #id = 0n;
   #timeoutMs = 0;
   #zxid = 0n;
@@ -120,9 +130,10 @@ export class MemorySession implements DriverSession {
     readonly host: MemoryHost,
     readonly requestedTimeoutMs: number,
     private readonly onEvent: (event: ConnectionEvent) => void,
-    atomicCommit: boolean,
+    abilities: MemoryAbilities,
   ) {
-    if (atomicCommit) this.multi = (operations) => this.#multi(operations);
+    if (abilities.atomicCommit) this.multi = (operations) => this.#multi(operations);
+    if (abilities.recursiveWatch) this.watchTree = (path, watcher) => this.#watchTree(path, watcher);
   }
 
   get id(): bigint {
@@ -238,6 +249,7 @@ export class MemorySession implements DriverSession {
       this.watches[watchKind].delete(path);
       for (const watcher of watchers ?? []) watcher();
     }
+    if (kind !== 'children') this.#tellTrees({ kind, path });
   }
 
   #multi(operations: readonly Operation[]): Promise<MultiResult> {
@@ -246,6 +258,28 @@ export class MemorySession implements DriverSession {
       bytes += operation.path.length + ('value' in operation ? Buffer.byteLength(operation.value) : 0);
     }
     return this.#request('multi', bytes, () => this.server.transactAll(operations, this.#id));
+  }
+
+  async #watchTree(path: string, watcher: TreeWatcher): Promise<() => void> {
+    const watch = (): void => void this.#connection?.watched.trees.add(path);
+    const keep = (): void => void this.trees.set(path, (this.trees.get(path) ?? new Set<TreeWatcher>()).add(watcher));
+    await this.#request(path, 0, watch, keep);
+    return () => this.#forgetTree(path, watcher);
+  }
+
+  #forgetTree(path: string, watcher: TreeWatcher): void {
+    const watchers = this.trees.get(path);
+    if (watchers?.delete(watcher) !== true || watchers.size > 0) return;
+    this.trees.delete(path);
+    const connection = this.#connection;
+    // A connection that is gone takes its watches with it, and the next one is told only of those that are left.
+    connection?.requests.send(() => void (this.trees.has(path) || connection.watched.trees.delete(path)));
+  }
+
+  #tellTrees(change: TreeChange): void {
+    for (const [root, watchers] of this.trees) {
+      if (isWithin(root, change.path)) for (const watcher of [...watchers]) watcher(change);
+    }
   }
 
   #request<T>(path: string, bytes: number, execute: () => T, onSuccess?: (result: T) => void): Promise<T> {
@@ -284,6 +318,11 @@ export class MemorySession implements DriverSession {
   #tell(event: ConnectionEvent): void {
     if (!this.#ended) this.onEvent(event);
   }
+}
+
+/** Whether a path is a root itself or below it. */
+export function isWithin(root: string, path: string): boolean {
+  return path === root || root === '/' || path.startsWith(`${root}/`);
 }
 
 function attempt<T>(execute: () => T): { result: T } | { error: unknown } {

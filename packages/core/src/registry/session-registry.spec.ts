@@ -282,9 +282,9 @@ describe('a notification', () => {
   });
 });
 
-describe('the cost of watching', () => {
+describe.each([false, true])('the cost of watching, with recursive watches: %s', (recursiveWatch) => {
   it('is nothing while nothing changes', async () => {
-    const { clock, registry, calls } = await counted();
+    const { clock, registry, calls } = await counted(recursiveWatch);
     for (let item = 0; item < 5; item++) await registry.put(`job/${item}`, 'x');
     await registry.watchTree(
       'job',
@@ -299,17 +299,20 @@ describe('the cost of watching', () => {
     expect(calls).toEqual([]);
   });
 
-  it('is one read for each place at first, and one more for a place that does not exist', async () => {
-    const { registry, calls } = await counted();
+  it('is one read for each place at first, and one more for the tree or for a place that does not exist', async () => {
+    const { registry, calls } = await counted(recursiveWatch);
     for (let item = 0; item < 5; item++) await registry.put(`job/${item}`, 'x');
     calls.length = 0;
     await registry.watchTree('job', [{ path: '', children: 'nodes' }, { path: 'absent' }], () => 0);
     expect(calls.filter((call) => call.startsWith('get'))).toHaveLength(7);
-    expect(calls.filter((call) => !call.startsWith('get'))).toEqual(['children /n/job', 'exists /n/job/absent']);
+    const others = calls.filter((call) => !call.startsWith('get'));
+    expect(others).toEqual(
+      recursiveWatch ? ['watchTree /n/job', 'children /n/job'] : ['children /n/job', 'exists /n/job/absent'],
+    );
   });
 
   it('is one read for the changed value of one child', async () => {
-    const { registry, rival, calls } = await counted();
+    const { registry, rival, calls } = await counted(recursiveWatch);
     for (let item = 0; item < 5; item++) await registry.put(`job/${item}`, 'x');
     await registry.watchTree('job', [{ path: '', children: 'nodes' }], () => 0);
     calls.length = 0;
@@ -319,7 +322,7 @@ describe('the cost of watching', () => {
   });
 
   it('is the list for a child that went, and the list and the child for one that came', async () => {
-    const { registry, rival, calls } = await counted();
+    const { registry, rival, calls } = await counted(recursiveWatch);
     for (let item = 0; item < 5; item++) await registry.put(`job/${item}`, 'x');
     await registry.watchTree('job', [{ path: '', children: 'nodes' }], () => 0);
     calls.length = 0;
@@ -332,7 +335,7 @@ describe('the cost of watching', () => {
   });
 
   it('is not multiplied by selecting to and fro', async () => {
-    const { registry, rival, calls } = await counted();
+    const { registry, rival, calls } = await counted(recursiveWatch);
     await registry.put('job/1', 'x');
     const watch = await registry.watchTree('job', [{ path: '1' }], () => 0);
     for (let turn = 0; turn < 10; turn++) {
@@ -343,6 +346,54 @@ describe('the cost of watching', () => {
     await rival.put('job/1', 'y');
     await settle();
     expect(calls).toEqual(['get /n/job/1']);
+  });
+
+  it('is nothing for changes of what nobody looks at', async () => {
+    const { registry, rival, calls } = await counted(recursiveWatch);
+    await registry.watchTree('job', [{ path: 'config' }, { path: 'instances', children: 'names' }], () => 0);
+    calls.length = 0;
+    await rival.create('job/sharding/0/running', 'b', 'ephemeral');
+    await rival.remove('job/sharding/0/running');
+    await settle();
+    expect(calls).toEqual([]);
+  });
+});
+
+describe('a watch on a whole tree', () => {
+  it('is set once in a session, however often the connection is lost, and once more in the next', async () => {
+    const { clock, server, registry, calls } = await counted(true);
+    await registry.put('job/1', 'x');
+    const selection = [{ path: '', children: 'nodes' as const }, { path: 'absent' }];
+    const watch = await registry.watchTree('job', selection, () => 0);
+    const sets = (): number => calls.filter((call) => call.startsWith('watchTree')).length;
+    server.cut(registry.session.id);
+    await settle();
+    server.restore(registry.session.id);
+    await settle();
+    expect([sets(), watch.isFresh('')]).toEqual([1, true]);
+    server.expire(registry.session.id);
+    await clock.advance(10_000);
+    expect([sets(), watch.isFresh('')]).toEqual([2, true]);
+  });
+
+  it('is taken back when the last who looks closes, and when he closes before it stands', async () => {
+    const { server, registry } = await counted(true);
+    const held = (): number => server.heldTrees;
+    const selection = [{ path: 'a' }, { path: 'b' }];
+    const [one, two] = [
+      await registry.watchTree('job', selection, () => 0),
+      await registry.watchTree('job', selection, () => 0),
+    ];
+    one.close();
+    await settle();
+    expect(held()).toBe(1);
+    two.close();
+    await settle();
+    expect(held()).toBe(0);
+    const opening = registry.watchTree('job', selection, () => 0).catch(() => undefined);
+    await registry.stop();
+    await opening;
+    expect(held()).toBe(0);
   });
 });
 
@@ -403,16 +454,16 @@ function recordStates(registry: Registry): SessionState[] {
 }
 
 /** A registry whose reads are recorded, and another one on the same server. */
-async function counted() {
+async function counted(recursiveWatch: boolean) {
   const clock = new ManualClock();
   const server = new MemoryServer({ clock });
   const calls: string[] = [];
-  const memory = server.driver();
+  const memory = server.driver({ recursiveWatch });
   const open: Driver['open'] = async (onEvent) => recording(await memory.open(onEvent), calls);
   const registry = new SessionRegistry({ driver: { ...memory, open }, describe: 'memory', namespace: 'n', clock });
   const rival = server.registry({ namespace: 'n' });
   await Promise.all([registry.start(), rival.start()]);
-  return { clock, registry, rival, calls };
+  return { clock, server, registry, rival, calls };
 }
 
 function recording(session: DriverSession, calls: string[]): DriverSession {
@@ -435,6 +486,10 @@ function recording(session: DriverSession, calls: string[]): DriverSession {
     children(path, watcher) {
       note('children', path);
       return session.children(path, watcher);
+    },
+    watchTree: async (path, watcher) => {
+      note('watchTree', path);
+      return (await session.watchTree?.(path, watcher)) ?? (() => undefined);
     },
     create: (path, value, mode) => session.create(path, value, mode),
     set: (path, value, version) => session.set(path, value, version),

@@ -199,6 +199,8 @@ export class SessionRegistry implements Registry {
     if (this.#stopped !== undefined) throw closed(`cannot watch ${root}`);
     const watch = new WatchedTree({
       root: this.#full(root),
+      // A single place costs a request less with a watch that is used up by its first change.
+      recursive: this.capabilities.recursiveWatch && selection.length > 1,
       keeper: this.#keeper,
       requests: this.#requests,
       clock: this.#clock,

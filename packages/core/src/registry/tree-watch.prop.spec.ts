@@ -27,11 +27,11 @@ const steps = fc.array(
   { maxLength: 25 },
 );
 
-describe('tree watch, whatever the interleaving', () => {
+describe.each([true, false])('tree watch, whatever the interleaving, with recursive watches: %s', (recursiveWatch) => {
   it('ends fresh and with what is there, after any changes, cuts and expiries', async () => {
     await fc.assert(
       fc.asyncProperty(selections, steps, fc.infiniteStream(fc.nat(4)), async (selection, script, delays) => {
-        const world = await startWorld(delays);
+        const world = await startWorld(delays, recursiveWatch);
         const heard: (readonly [before: TreeSnapshot, after: TreeSnapshot])[] = [];
         const watch = await world.watcher.watchTree('job', selection, (...pair) => heard.push(pair));
         const first = watch.snapshot;
@@ -62,7 +62,7 @@ describe('tree watch, whatever the interleaving', () => {
 });
 
 /** A registry that watches and one that writes, on a network whose delays are drawn. */
-async function startWorld(delays: Iterator<number>) {
+async function startWorld(delays: Iterator<number>, recursiveWatch: boolean) {
   const clock = new ManualClock();
   let pending = 0;
   const wait = async (turns: number): Promise<void> => {
@@ -76,7 +76,7 @@ async function startWorld(delays: Iterator<number>) {
     });
   };
   const server = new MemoryServer({ clock, delivery });
-  const [watcher, writer] = [server.registry({ namespace: 'n' }), server.registry({ namespace: 'n' })];
+  const [watcher, writer] = [server.registry({ namespace: 'n', recursiveWatch }), server.registry({ namespace: 'n' })];
   await Promise.all([watcher.start(), writer.start()]);
   const running = new Set<Promise<unknown>>();
   const track = (work: Promise<unknown>): void => {

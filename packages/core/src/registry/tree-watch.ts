@@ -5,11 +5,12 @@ import { ElasticJobError, messageOf, RegistryError } from '../foundation/errors.
 import type { TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import { backoff, type RetryPolicy } from '../foundation/retry.js';
-import type { DriverSession, Watcher } from './driver.js';
+import type { DriverSession } from './driver.js';
 import type { Selection, Session, TreeListener, TreeSnapshot, TreeWatch } from './registry.js';
 import { below, validPath } from './registry-path.js';
 import type { RegistryRequests } from './registry-requests.js';
 import type { Link, SessionKeeper } from './session-keeper.js';
+import { type Arming, OneShotArming, type PlacePart, RecursiveArming } from './tree-arming.js';
 import { Snapshot } from './tree-snapshot.js';
 import { lookedAt, Place } from './watched-place.js';
 
@@ -17,6 +18,8 @@ import { lookedAt, Place } from './watched-place.js';
 export interface WatchedTreeParts {
   /** Absolute path of the root. */
   readonly root: string;
+  /** Whether one watch of the driver is to cover the tree. */
+  readonly recursive: boolean;
   readonly keeper: SessionKeeper;
   readonly requests: RegistryRequests;
   readonly clock: Clock;
@@ -28,9 +31,9 @@ export interface WatchedTreeParts {
 }
 
 /**
- * The {@link TreeWatch} of drivers with one-shot watches. A notification marks its place stale at once; one loop reads
- * again whatever is due, all of it pipelined, and publishes the next snapshot. Each part is read only when something
- * touched it, so that without changes there are no requests.
+ * The {@link TreeWatch} over any driver. A notification marks its place stale at once; one loop reads again whatever is
+ * due, all of it pipelined, and publishes the next snapshot. Each part is read only when something touched it, so that
+ * without changes there are no requests. How changes are told is its {@link Arming}'s business.
  *
  * A node's stat is as of the last read of its *value*: what its children did shows in the stat of its child list.
  */
@@ -39,8 +42,7 @@ export class WatchedTree implements TreeWatch {
   #selection: readonly Selection[] = [];
   #places = new Map<string, Place>();
   #session: Session;
-  /** Watches that the server holds for us and that have not fired, in the present session. */
-  readonly #armed = new Map<string, object>();
+  readonly #arming: Arming;
   readonly #waiters = new Set<Deferred<TreeSnapshot>>();
   readonly #closing = new AbortController();
   #reading = false;
@@ -48,6 +50,8 @@ export class WatchedTree implements TreeWatch {
 
   constructor(private readonly parts: WatchedTreeParts) {
     this.#session = parts.keeper.session;
+    const touched = (part: PlacePart, path: string): void => this.#touched(part, path);
+    this.#arming = parts.recursive ? new RecursiveArming(parts.root, touched) : new OneShotArming(touched);
   }
 
   get snapshot(): TreeSnapshot {
@@ -87,6 +91,7 @@ export class WatchedTree implements TreeWatch {
     if (this.#closed) return;
     this.#closing.abort(new StoppedError('the watch was closed'));
     this.#unfollow();
+    this.#arming.close();
     this.#fail(new RegistryError('REGISTRY_CLOSED', `${this.parts.root}: the watch was closed`));
     this.parts.onClose();
   }
@@ -106,7 +111,7 @@ export class WatchedTree implements TreeWatch {
 
   /** After a reconnect notifications may be missing, in a new session all watches are: everything is read again. */
   #follow(session: Session): void {
-    if (session.epoch !== this.#session.epoch) this.#armed.clear();
+    if (session.epoch !== this.#session.epoch) this.#arming.reset();
     if (session.connection !== this.#session.connection) {
       for (const place of this.#places.values()) place.touchAll();
     }
@@ -139,6 +144,7 @@ export class WatchedTree implements TreeWatch {
   async #readOnce(link: Link): Promise<boolean> {
     const waiters = [...this.#waiters];
     try {
+      await this.#arming.prepare(link.driver);
       await this.#readDue(link.driver);
       if (!this.#closed) this.#publish(waiters);
       return true;
@@ -195,32 +201,14 @@ export class WatchedTree implements TreeWatch {
 
   async #read(driver: DriverSession, place: Place): Promise<void> {
     const full = below(this.parts.root, place.path);
-    const stats = await place.read(driver, full, (part, request) =>
-      this.#watched(`${part}:${place.path}`, request, () => this.#touched(part, place.path)),
-    );
-    this.parts.requests.saw(...stats);
+    this.parts.requests.saw(...(await place.read(driver, full, this.#arming)));
   }
 
-  /** Sends a read with a watcher unless an earlier watch still stands. */
-  async #watched<T>(key: string, request: (watcher?: Watcher) => Promise<T>, touched: () => void): Promise<T> {
-    if (this.#armed.has(key)) return request();
-    const token = {};
-    this.#armed.set(key, token);
-    try {
-      return await request(() => {
-        if (this.#armed.get(key) !== token) return;
-        this.#armed.delete(key);
-        touched();
-      });
-    } catch (error) {
-      if (this.#armed.get(key) === token) this.#armed.delete(key);
-      throw error;
-    }
-  }
-
-  #touched(part: 'node' | 'list', path: string): void {
-    if (this.#closed) return;
-    this.#places.get(path)?.touch(part);
+  /** Most of what a recursive watch tells is of no interest here. */
+  #touched(part: PlacePart, path: string): void {
+    const place = this.#places.get(path);
+    if (place === undefined || this.#closed) return;
+    place.touch(part);
     this.#wake();
   }
 

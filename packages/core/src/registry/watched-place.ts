@@ -1,7 +1,8 @@
-import type { DriverSession, Watcher } from './driver.js';
+import type { DriverSession } from './driver.js';
 import { orNull } from './refusal.js';
 import type { ChildList, NodeStat, RegistryNode, Selection } from './registry.js';
 import { joinPath } from './registry-path.js';
+import type { Arming, PlacePart } from './tree-arming.js';
 import { keep } from './tree-snapshot.js';
 
 /** What is looked at in one place. */
@@ -11,9 +12,6 @@ export interface Look {
   /** The place whose list of children brought this one in; `null` if it was selected. */
   readonly parent: string | null;
 }
-
-/** Sends a read of a node or of a list with a watcher, or without one while an earlier watch still stands. */
-export type WatchedRead = <T>(part: 'node' | 'list', request: (watcher?: Watcher) => Promise<T>) => Promise<T>;
 
 /** All places that a selection looks at, given the children known now. */
 export function lookedAt(
@@ -96,7 +94,7 @@ export class Place {
   }
 
   /** A watch fired. */
-  touch(part: 'node' | 'list'): void {
+  touch(part: PlacePart): void {
     this[part].touch();
   }
 
@@ -118,26 +116,25 @@ export class Place {
   }
 
   /** Reads what is due and returns the stats seen. On failure it stays due. */
-  async read(driver: DriverSession, full: string, watched: WatchedRead): Promise<NodeStat[]> {
+  async read(driver: DriverSession, full: string, arming: Arming): Promise<NodeStat[]> {
     const reads: Promise<void>[] = [];
     const list = this.wantsList && this.list.due;
     // What was absent most likely still is: one request tells, and the list need not be asked for.
-    if (this.node.due && this.node.value === null) await this.#readNode(driver, full, watched);
-    else if (this.node.due) reads.push(this.#readNode(driver, full, watched));
-    if (list) reads.push(this.#readList(driver, full, watched));
+    if (this.node.due && this.node.value === null) await this.#readNode(driver, full, arming);
+    else if (this.node.due) reads.push(this.#readNode(driver, full, arming));
+    if (list) reads.push(this.#readList(driver, full, arming));
     await settleAll(reads);
     // An absent node has one watch, which does not tell of its children: once it is there, its list is read too.
-    if (this.wantsList && this.node.value && this.list.value === null) await this.#readList(driver, full, watched);
+    if (this.wantsList && this.node.value && this.list.value === null) await this.#readList(driver, full, arming);
     // Its parent's list has changed too, then; whether it comes back shows when that has been read.
     if (this.parent !== null && this.node.value === null) this.node.touch();
     return [this.node.value?.stat, this.list.value?.stat].filter((stat) => stat !== undefined);
   }
 
-  async #readNode(driver: DriverSession, full: string, watched: WatchedRead): Promise<void> {
+  async #readNode(driver: DriverSession, full: string, arming: Arming): Promise<void> {
     this.node.reading();
     try {
-      const found = this.node.value === null ? null : await this.#get(driver, full, watched);
-      const node = found ?? (await this.#getOnceThere(driver, full, watched));
+      const node = await this.#find(driver, full, arming);
       this.node.value = keep(this.node.value, node === null ? null : { path: this.path, ...node });
     } catch (error) {
       this.node.due = true;
@@ -145,27 +142,36 @@ export class Place {
     }
   }
 
+  /** The value, or `null` when it is certain that its creation will be told. */
+  async #find(driver: DriverSession, full: string, arming: Arming): Promise<Value | null> {
+    if (arming.standing) return this.#get(driver, full, arming);
+    const found = this.node.value === null ? null : await this.#get(driver, full, arming);
+    return found ?? this.#getOnceThere(driver, full, arming);
+  }
+
   /** The value, or `null` with a watch that tells of its creation; a child's is that on its parent's list. */
-  async #getOnceThere(driver: DriverSession, full: string, watched: WatchedRead): Promise<Value | null> {
+  async #getOnceThere(driver: DriverSession, full: string, arming: Arming): Promise<Value | null> {
     for (;;) {
       if (this.parent === null) {
-        const stat = await watched('node', (watcher) => driver.exists(full, watcher));
+        const stat = await arming.read('node', this.path, (watcher) => driver.exists(full, watcher));
         if (stat === null) return null;
       }
-      const found = await this.#get(driver, full, watched);
+      const found = await this.#get(driver, full, arming);
       if (found !== null || this.parent !== null) return found;
     }
   }
 
-  #get(driver: DriverSession, full: string, watched: WatchedRead): Promise<Value | null> {
-    return orNull(watched('node', (watcher) => driver.get(full, watcher)));
+  #get(driver: DriverSession, full: string, arming: Arming): Promise<Value | null> {
+    return orNull(arming.read('node', this.path, (watcher) => driver.get(full, watcher)));
   }
 
-  async #readList(driver: DriverSession, full: string, watched: WatchedRead): Promise<void> {
+  async #readList(driver: DriverSession, full: string, arming: Arming): Promise<void> {
     this.list.reading();
     try {
       const absent = this.node.value === null && !this.node.due;
-      const found = absent ? null : await orNull(watched('list', (watcher) => driver.children(full, watcher)));
+      const found = absent
+        ? null
+        : await orNull(arming.read('list', this.path, (watcher) => driver.children(full, watcher)));
       this.list.value = keep(this.list.value, found === null ? null : { names: found.names.sort(), stat: found.stat });
     } catch (error) {
       this.list.due = true;
