@@ -38,6 +38,7 @@ export interface ClusterOptions {
   readonly work?: (context: ShardingContext, instance: string) => void | Promise<void>;
   readonly engine?: Partial<EngineOptions>;
   readonly atomicCommit?: boolean;
+  readonly recursiveWatch?: boolean;
   /** What an instance has besides what the kernel brings. */
   readonly extensions?: (instance: string) => ExtensionSet;
   readonly sessionTimeoutMilliseconds?: number;
@@ -63,8 +64,9 @@ export class Cluster {
   async start(name: string, overrides: { instanceId?: string; job?: Partial<JobOptions> } = {}): Promise<Node> {
     this.#started += 1;
     const instanceId = overrides.instanceId ?? `10.0.0.${this.#started}@-@${name}`;
-    const { atomicCommit = true, sessionTimeoutMilliseconds = 10_000 } = this.options;
-    const registry = this.server.registry({ namespace: 'test', atomicCommit, sessionTimeoutMilliseconds });
+    const { atomicCommit = true, recursiveWatch = true, sessionTimeoutMilliseconds = 10_000 } = this.options;
+    const driver = { atomicCommit, recursiveWatch, sessionTimeoutMilliseconds };
+    const registry = this.server.registry({ namespace: 'test', ...driver });
     const traces = new MemoryTraceSink();
     const options = {
       registry,

@@ -9,7 +9,12 @@ const begin = (options?: ClusterOptions): Cluster => {
 };
 afterEach(() => cluster.end());
 
-describe.each([{ atomicCommit: true }, { atomicCommit: false }])('sharing items over instances, %o', (driver) => {
+const DRIVERS = [
+  { atomicCommit: true, recursiveWatch: true },
+  { atomicCommit: false, recursiveWatch: false },
+];
+
+describe.each(DRIVERS)('sharing items over instances, %o', (driver) => {
   it('gives all items to the only instance and runs each once per fire', async () => {
     const { clock } = begin(driver);
     const node = await cluster.start('a');

@@ -394,7 +394,7 @@ export class JobMember {
       itemCount: goal.itemCount,
       strategy: goal.strategy,
       members: availableMembers(view),
-      former: view.plan,
+      configVersion: view.configVersion,
       now: this.services.clock.now(),
     });
     if (!outcome.published) {

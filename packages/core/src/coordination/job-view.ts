@@ -33,6 +33,8 @@ export interface Resharding {
 export interface JobView {
   /** Text of the stored configuration; `null` when there is none. */
   readonly config: string | null;
+  /** The version of its node. */
+  readonly configVersion: number | null;
   readonly members: ReadonlyMap<string, Member>;
   /** `servers/{ip}` as stored. */
   readonly servers: ReadonlyMap<string, string>;
@@ -64,8 +66,10 @@ export function viewSelection(instanceId: string, ownItems: readonly number[]): 
 
 /** The view that a snapshot taken with {@link viewSelection} shows. */
 export function jobView(snapshot: TreeSnapshot, instanceId: string, ownItems: readonly number[]): JobView {
+  const config = snapshot.node(layout.config);
   return {
-    config: snapshot.node(layout.config)?.value ?? null,
+    config: config?.value ?? null,
+    configVersion: config?.stat.version ?? null,
     members: new Map(childNodes(snapshot, layout.instances).flatMap((node) => toMember(node))),
     servers: new Map(childNodes(snapshot, layout.servers).map((node) => [nameOf(node), node.value])),
     leader: toLeader(snapshot.node(layout.leader)),

@@ -79,7 +79,7 @@ export class KnownAssignment {
     const names = (await this.registry.children(jobPath(this.jobName, layout.items)))?.names ?? [];
     if (names.length === 0) return NO_ASSIGNMENT;
     const owners = await readOwners(this.registry, this.jobName, names.map(Number).filter(Number.isSafeInteger));
-    const list = Array.from({ length: itemCount }, (_, item) => owners.get(item) ?? null);
+    const list = Array.from({ length: itemCount }, (_, item) => owners.get(item)?.value ?? null);
     return { spans: [{ after: Number.NEGATIVE_INFINITY, owners: list }], dated: false };
   }
 

@@ -21,6 +21,7 @@ const plan: AssignmentPlan = {
 /** Two enabled instances, this one leading, everything assigned. */
 const calm: JobView = {
   config: '',
+  configVersion: 0,
   members: new Map([member('10.0.0.1@-@1', 1n), member('10.0.0.2@-@2', 2n)]),
   servers: new Map([
     ['10.0.0.1', 'ENABLED'],

@@ -23,10 +23,10 @@ const members = (...names: string[]): Member[] =>
 const assign = (
   who: Member[],
   itemCount: number,
-  former: AssignmentPlan | null = null,
   strategy: ShardingStrategy = averageAllocation,
+  configVersion: number | null = null,
 ): Promise<ReshardingOutcome> =>
-  reshard(registry, { jobName: 'job', itemCount, members: who, strategy, former, now: clock.now() });
+  reshard(registry, { jobName: 'job', itemCount, members: who, strategy, configVersion, now: clock.now() });
 
 const planOf = (outcome: ReshardingOutcome): AssignmentPlan => {
   if (!outcome.published) throw new Error(outcome.reason);
@@ -38,7 +38,7 @@ const owners = async (count: number): Promise<string> => {
     'job',
     Array.from({ length: count }, (_, item) => item),
   );
-  return Array.from({ length: count }, (_, item) => found.get(item) ?? '-').join('');
+  return Array.from({ length: count }, (_, item) => found.get(item)?.value ?? '-').join('');
 };
 
 describe.each([{ atomicCommit: true }, { atomicCommit: false }])('a resharding, %o', ({ atomicCommit }) => {
@@ -67,40 +67,81 @@ describe.each([{ atomicCommit: true }, { atomicCommit: false }])('a resharding, 
   });
 
   it('writes only what differs, and reads no item while the last plan is known to hold', async () => {
-    const former = planOf(await assign(members('b', 'a'), 4));
+    planOf(await assign(members('b', 'a'), 4));
     const before = await registry.read('job/sharding/0/instance');
     const reads = spyOnReads();
-    await assign(members('b', 'c'), 4, former);
+    await assign(members('b', 'c'), 4);
     expect(reads()).not.toContain('job/sharding/0/instance');
     expect(await owners(4)).toBe('bbcc');
     expect((await registry.read('job/sharding/0/instance'))?.stat.mzxid).toBe(before?.stat.mzxid);
   });
 
   it('reads the items when another leader was at work since the last plan', async () => {
-    const former = planOf(await assign(members('b', 'a'), 2));
+    planOf(await assign(members('b', 'a'), 2));
     await registry.ensure('job/leader/sharding/necessary');
     await registry.remove('job/sharding/1/instance');
     await registry.remove('job/leader/sharding/necessary');
-    await assign(members('b', 'a'), 2, former);
+    await assign(members('b', 'a'), 2);
     expect(await owners(2)).toBe('ba');
   });
 
   it('reads the items again after an attempt that failed, and mends them', async () => {
-    const former = planOf(await assign(members('b', 'a'), 2));
+    planOf(await assign(members('b', 'a'), 2));
     await registry.remove('job/sharding/1/instance');
-    const failed = await assign(members('c', 'd'), 2, former);
+    const failed = await assign(members('c', 'd'), 2);
     expect(failed).toMatchObject({ published: false });
     expect((await registry.children('job/leader/sharding'))?.names).toEqual(['necessary']);
-    expect(await assign(members('c', 'd'), 2, former)).toMatchObject({ published: true });
+    expect(await assign(members('c', 'd'), 2)).toMatchObject({ published: true });
     expect(await owners(2)).toBe('cd');
   });
 
+  it('changes nothing when the definition it was planned from is no longer the stored one', async () => {
+    planOf(await assign(members('b', 'a'), 2));
+    await registry.put('job/config', 'first');
+    await registry.put('job/config', 'second');
+    const outcome = await assign(members('c'), 2, averageAllocation, 0);
+    expect(outcome).toEqual({ published: false, reason: 'job/config: BAD_VERSION' });
+    expect(await owners(2)).toBe('ba');
+    expect(await assign(members('c'), 2, averageAllocation, 1)).toMatchObject({ published: true });
+  });
+
+  it('changes no flag and no plan when somebody wrote a plan or moved an item meanwhile', async () => {
+    for (const [path, meddle] of [
+      ['job/extension/plan', () => registry.put('job/extension/plan', 'by another leader')],
+      ['job/sharding/0/instance', () => registry.put('job/sharding/0/instance', 'x')],
+    ] as const) {
+      await registry.remove('job', { recursive: true });
+      planOf(await assign(members('b', 'a'), 2));
+      // So that the owners are read.
+      await registry.put('job/extension/plan', '');
+      const meddling: ShardingStrategy = { type: 'MEDDLING', assign: () => ['c', 'c'] };
+      const commit = registry.commit.bind(registry);
+      registry.commit = async (stages) => {
+        await meddle();
+        return commit(stages);
+      };
+      const outcome = await assign(members('c'), 2, meddling);
+      registry.commit = commit;
+      expect(outcome).toEqual({ published: false, reason: `${path}: BAD_VERSION` });
+      expect((await registry.children('job/leader/sharding'))?.names).toEqual(['necessary']);
+    }
+  });
+
   it('takes items away when there are fewer, but leaves one that still runs', async () => {
-    const former = planOf(await assign(members('a'), 4));
+    planOf(await assign(members('a'), 4));
     await registry.create('job/sharding/3/running', 'a', 'ephemeral');
-    await assign(members('a'), 2, former);
+    await assign(members('a'), 2);
     expect((await registry.children('job/sharding'))?.names).toEqual(['0', '1', '3']);
     expect(await owners(4)).toBe('aa--');
+  });
+
+  it('assigns more items than one request could hold', async () => {
+    const count = 5_000;
+    expect(await assign(members('b', 'a'), count)).toMatchObject({ published: true });
+    const shared = await owners(count);
+    expect([shared.lastIndexOf('b'), shared.indexOf('a')]).toEqual([count / 2 - 1, count / 2]);
+    expect(await assign(members('c'), count)).toMatchObject({ published: true });
+    expect(await owners(count)).toBe('c'.repeat(count));
   });
 
   it('leaves it to the leader that is already assigning', async () => {
@@ -123,7 +164,7 @@ describe.each([{ atomicCommit: true }, { atomicCommit: false }])('a resharding, 
 
   it('keeps the flag up when a strategy fails, and names the strategy', async () => {
     const nonsense: ShardingStrategy = { type: 'NONSENSE', assign: () => ['nobody-we-know'] };
-    await expect(assign(members('a'), 1, null, nonsense)).rejects.toThrow(/NONSENSE/);
+    await expect(assign(members('a'), 1, nonsense)).rejects.toThrow(/NONSENSE/);
     expect((await registry.children('job/leader/sharding'))?.names).toEqual(['necessary']);
   });
 });
@@ -145,17 +186,17 @@ describe('an interrupted resharding without transactions', () => {
     server = new MemoryServer({ clock });
     registry = server.registry({ namespace: 'test', atomicCommit: false });
     await registry.start();
-    const former = planOf(await assign(members('b', 'a'), 4));
+    planOf(await assign(members('b', 'a'), 4));
     const commit = registry.commit.bind(registry);
     // The process dies after the owners were written and before the plan was.
-    registry.commit = (stages: readonly (readonly Operation[])[]) => commit(stages.slice(0, 1));
-    await assign(members('c'), 4, former);
+    registry.commit = (stages: readonly (readonly Operation[])[]) => commit(stages.slice(0, 2));
+    await assign(members('c'), 4);
     await registry.stop();
     registry = server.registry({ namespace: 'test' });
     await registry.start();
     expect(await owners(4)).toBe('cccc');
     expect((await registry.children('job/leader/sharding'))?.names).toEqual(['necessary']);
-    expect(await assign(members('d'), 4, former)).toMatchObject({ published: true });
+    expect(await assign(members('d'), 4)).toMatchObject({ published: true });
     expect(await owners(4)).toBe('dddd');
     await registry.stop();
   });

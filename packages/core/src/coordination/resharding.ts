@@ -1,6 +1,6 @@
 import { ExecutionError, messageOf } from '../foundation/errors.js';
-import type { Operation, Registry } from '../registry/registry.js';
-import { type AssignmentPlan, encodePlan, followingSpans } from './assignment-plan.js';
+import type { CommitResult, Operation, Registry, RegistryNode } from '../registry/registry.js';
+import { type AssignmentPlan, decodePlan, encodePlan, followingSpans } from './assignment-plan.js';
 import { jobPath, layout } from './job-layout.js';
 import type { Member } from './job-view.js';
 import { type ShardingInput, type ShardingStrategy, validateAssignment } from './sharding-strategies.js';
@@ -12,8 +12,8 @@ export interface ReshardingRequest {
   /** Available members, in the order in which strategies see them. */
   readonly members: readonly Member[];
   readonly strategy: ShardingStrategy;
-  /** The last plan written, whether or not it is still in force. */
-  readonly former: AssignmentPlan | null;
+  /** The version of the stored definition that the count and the strategy are taken from; `null` if there is none. */
+  readonly configVersion: number | null;
   readonly now: number;
 }
 
@@ -23,13 +23,30 @@ export type ReshardingOutcome =
   | { readonly published: false; readonly reason: string };
 
 /**
- * Assigns all items anew, as the leader: raise the flag, take the exclusive mark `processing`, decide, write what
- * differs, then the plan, and last lower the flags. Whoever reads the assignment while a flag is up does not act on it;
- * a leader that dies in between leaves a flag up, and the next one starts over. Running items are not waited for: their
- * marks keep the new owner from starting them.
+ * A transaction has to fit into one request of the server. Owners of more items are written before it, covered by the
+ * flags: who reads them meanwhile does not act on them, and whoever starts over reads what is there.
+ */
+const OPERATIONS_AT_ONCE = 2_000;
+
+/** An item's node `instance`: who owns it, and in which version it said so; `undefined` where the plan was asked. */
+interface KnownOwner {
+  readonly owner: string;
+  readonly version: number | undefined;
+}
+
+type KnownOwners = ReadonlyMap<number, KnownOwner>;
+
+/**
+ * Assigns all items anew, as the leader: raise the flag, take the exclusive mark `processing`, decide, and commit: what
+ * differs, then the plan, and last the flags lowered. Whoever reads the assignment while a flag is up does not act on
+ * it; a leader that dies in between leaves a flag up, and the next one starts over. Running items are not waited for:
+ * their marks keep the new owner from starting them.
  *
- * Costs nine requests, one write per item whose owner changes, and one read per item unless
- * the last plan is provably what the nodes of the items still say.
+ * The commit holds only if nothing it was planned from has changed: the definition, the last plan, the owners that were
+ * read, the flags. With transactions it applies whole or not at all.
+ *
+ * Costs ten requests with transactions. Without, twelve and one write per item whose owner changes. In both cases one
+ * read per item unless the last plan is provably what the nodes of the items still say.
  */
 export async function reshard(registry: Registry, request: ReshardingRequest): Promise<ReshardingOutcome> {
   const raisedAt = await raise(registry, request.jobName);
@@ -54,38 +71,59 @@ async function publishPlan(
   raisedAt: number,
   processing: 'created' | 'kept',
 ): Promise<ReshardingOutcome> {
-  const { jobName } = request;
+  const { jobName, configVersion } = request;
   const at = (path: string): string => jobPath(jobName, path);
-  const [flags, items] = await Promise.all([
+  const [flags, items, planNode] = await Promise.all([
     registry.children(at(layout.resharding)),
     registry.children(at(layout.items)),
+    readOrMake(registry, at(layout.plan)),
     registry.ensure(at(layout.items)),
-    registry.ensure(at(layout.plan)),
   ]);
   if (flags === null) return { published: false, reason: 'the flags were removed by somebody else' };
+  const former = decodePlan(planNode.value);
   const known = new Set((items?.names ?? []).map(Number).filter(Number.isSafeInteger));
   // Nothing but our two flags since the last plan: what it says is what the nodes say.
-  const unchanged = processing === 'created' && request.former?.changes === flags.stat.cversion - 2;
-  const current = unchanged ? plannedOwners(request.former) : await readOwners(registry, jobName, [...known]);
+  const unchanged = processing === 'created' && former?.changes === flags.stat.cversion - 2;
+  const current = unchanged ? plannedOwners(former) : storedOwners(await readOwners(registry, jobName, [...known]));
   const owners = assign(request, current);
   const plan: AssignmentPlan = {
     // Both flags are up now; lowering them counts two.
     changes: flags.stat.cversion + 2,
     strategy: request.strategy.type,
     members: request.members.map((member) => member.instanceId),
-    spans: followingSpans({ after: raisedAt, owners }, request.former),
+    spans: followingSpans({ after: raisedAt, owners }, former),
   };
+  const changes = ownerChanges(jobName, known, current, owners);
+  const guards: Operation[] =
+    configVersion === null ? [] : [{ kind: 'check', path: at(layout.config), version: configVersion }];
+  while (changes.length > OPERATIONS_AT_ONCE) {
+    const early = await registry.commit([guards, changes.splice(0, OPERATIONS_AT_ONCE)]);
+    if (!early.committed) return unpublished(early);
+  }
   const result = await registry.commit([
-    ownerChanges(jobName, known, current, owners),
-    [{ kind: 'write', path: at(layout.plan), value: encodePlan(plan) }],
+    guards,
+    changes,
+    [{ kind: 'write', path: at(layout.plan), value: encodePlan(plan), version: planNode.stat.version }],
     [
       { kind: 'remove', path: at(layout.necessary) },
       { kind: 'remove', path: at(layout.processing) },
     ],
   ]);
-  if (!result.committed) return { published: false, reason: `${result.operation.path}: ${result.reason}` };
+  if (!result.committed) return unpublished(result);
   await dropSurplus(registry, jobName, known, owners.length);
   return { published: true, plan };
+}
+
+function unpublished({ operation, reason }: CommitResult & { committed: false }): ReshardingOutcome {
+  return { published: false, reason: `${operation.path}: ${reason}` };
+}
+
+async function readOrMake(registry: Registry, path: string): Promise<RegistryNode> {
+  for (;;) {
+    const node = await registry.read(path);
+    if (node !== null) return node;
+    await registry.ensure(path);
+  }
 }
 
 /** Asks for a resharding. Resolves to the registry's time at which it was first asked for. */
@@ -106,8 +144,15 @@ async function takeProcessing(registry: Registry, path: string): Promise<'create
   return holder?.stat.ephemeralOwner === registry.session.id ? 'kept' : 'taken';
 }
 
-function plannedOwners(plan: AssignmentPlan | null): ReadonlyMap<number, string> {
-  return new Map(plan?.spans[0].owners.flatMap((owner, item) => entryOf(item, owner ?? undefined)));
+function plannedOwners(plan: AssignmentPlan | null): KnownOwners {
+  const owners = plan?.spans[0].owners ?? [];
+  return new Map(
+    owners.flatMap((owner, item) => (owner === null ? [] : [[item, { owner, version: undefined }] as const])),
+  );
+}
+
+function storedOwners(nodes: ReadonlyMap<number, RegistryNode>): KnownOwners {
+  return new Map([...nodes].map(([item, { value, stat }]) => [item, { owner: value, version: stat.version }]));
 }
 
 /** Reads `sharding/{item}/instance` of the given items; items without an owner are absent from the result. */
@@ -115,18 +160,19 @@ export async function readOwners(
   registry: Registry,
   jobName: string,
   items: readonly number[],
-): Promise<ReadonlyMap<number, string>> {
+): Promise<ReadonlyMap<number, RegistryNode>> {
   const nodes = await Promise.all(items.map((item) => registry.read(jobPath(jobName, layout.owner(item)))));
-  return new Map(items.flatMap((item, position) => entryOf(item, nodes[position]?.value)));
+  return new Map(
+    items.flatMap((item, position) => {
+      const node = nodes[position];
+      return node ? [[item, node] as const] : [];
+    }),
+  );
 }
 
-function entryOf(item: number, owner: string | undefined): [number, string][] {
-  return owner === undefined ? [] : [[item, owner]];
-}
-
-function assign(request: ReshardingRequest, current: ReadonlyMap<number, string>): readonly (string | null)[] {
+function assign(request: ReshardingRequest, current: KnownOwners): readonly (string | null)[] {
   const { jobName, itemCount } = request;
-  const previous = Array.from({ length: itemCount }, (_, item) => current.get(item) ?? null);
+  const previous = Array.from({ length: itemCount }, (_, item) => current.get(item)?.owner ?? null);
   const input = { instances: request.members, jobName, itemCount, previous, now: request.now };
   return validateAssignment(request.strategy.type, decide(request, input), input);
 }
@@ -149,13 +195,13 @@ function decide({ strategy, jobName }: ReshardingRequest, input: ShardingInput):
 function ownerChanges(
   jobName: string,
   known: ReadonlySet<number>,
-  current: ReadonlyMap<number, string>,
+  current: KnownOwners,
   owners: readonly (string | null)[],
 ): Operation[] {
-  const surplus = [...current.keys()].filter((item) => item >= owners.length);
+  const surplus = [...current].filter(([item]) => item >= owners.length);
   return [
-    ...owners.flatMap((owner, item) => itemChanges(jobName, item, known.has(item), current.get(item) ?? null, owner)),
-    ...surplus.map((item): Operation => ({ kind: 'remove', path: jobPath(jobName, layout.owner(item)) })),
+    ...owners.flatMap((owner, item) => itemChanges(jobName, item, known.has(item), current.get(item), owner)),
+    ...surplus.map(([item, before]) => removal(jobPath(jobName, layout.owner(item)), before)),
   ];
 }
 
@@ -163,16 +209,23 @@ function itemChanges(
   jobName: string,
   item: number,
   known: boolean,
-  before: string | null,
+  before: KnownOwner | undefined,
   after: string | null,
 ): Operation[] {
   const path = jobPath(jobName, layout.owner(item));
   const home: Operation = { kind: 'create', path: jobPath(jobName, layout.item(item)), value: '', mode: 'persistent' };
   const birth = known ? [] : [home];
-  if (before === after) return birth;
-  if (after === null) return [{ kind: 'remove', path }];
-  if (before === null) return [...birth, { kind: 'create', path, value: after, mode: 'persistent' }];
-  return [{ kind: 'write', path, value: after }];
+  if ((before?.owner ?? null) === after) return birth;
+  if (before === undefined) return [...birth, { kind: 'create', path, value: after ?? '', mode: 'persistent' }];
+  return [after === null ? removal(path, before) : { kind: 'write', path, value: after, ...guard(before) }];
+}
+
+function removal(path: string, before: KnownOwner): Operation {
+  return { kind: 'remove', path, ...guard(before) };
+}
+
+function guard({ version }: KnownOwner): { readonly version?: number } {
+  return version === undefined ? {} : { version };
 }
 
 /** Removes what is left of items beyond the count, unless one is still running: then the next resharding does. */
