@@ -6,6 +6,7 @@ import {
   type EngineOptions,
   type ExtensionSet,
   extensionModule,
+  type InstanceLabels,
   type JobHandler,
   type JobOptions,
   type Registry,
@@ -44,6 +45,13 @@ export interface ClusterOptions {
   readonly sessionTimeoutMilliseconds?: number;
 }
 
+/** What an instance has that others have not. */
+export interface StartOptions {
+  readonly instanceId?: string;
+  readonly labels?: InstanceLabels;
+  readonly job?: Partial<JobOptions>;
+}
+
 export const JOB = 'job';
 export const SECOND = 1000;
 
@@ -61,7 +69,7 @@ export class Cluster {
   constructor(private readonly options: ClusterOptions = {}) {}
 
   /** Starts an instance and waits until nothing moves any more. */
-  async start(name: string, overrides: { instanceId?: string; job?: Partial<JobOptions> } = {}): Promise<Node> {
+  async start(name: string, overrides: StartOptions = {}): Promise<Node> {
     this.#started += 1;
     const instanceId = overrides.instanceId ?? `10.0.0.${this.#started}@-@${name}`;
     const { atomicCommit = true, recursiveWatch = true, sessionTimeoutMilliseconds = 10_000 } = this.options;
@@ -71,6 +79,7 @@ export class Cluster {
     const options = {
       registry,
       instanceId,
+      labels: overrides.labels ?? {},
       clock: this.clock,
       logger: silentLogger,
       traceSinks: [traces],

@@ -29,7 +29,7 @@ export type { ShardingContext } from './job/context.js';
 export { defineJob } from './job/define-job.js';
 export type { JobDefinition } from './job/definition.js';
 export type { DataflowJobHandler, FetchedData, JobHandler, SimpleJobHandler } from './job/handlers.js';
-export { type IdentityOptions, type InstanceIdentity, instanceIdentity } from './job/identity.js';
+export { type IdentityOptions, type InstanceIdentity, type InstanceLabels, instanceIdentity } from './job/identity.js';
 export type { JobOptions } from './job/job-options.js';
 // registry
 export type {

@@ -95,6 +95,15 @@ describe('forRoot', () => {
     await expect(local.compile()).rejects.toThrow(/Nest can't resolve dependencies of the Panel \(\?\)/);
   });
 
+  it('gives the labels of the instance to the kernel, which names what is wrong with them', async () => {
+    const compile = (labels: Record<string, string>): Promise<TestingModule> =>
+      Test.createTestingModule({ imports: [ElasticJobModule.forRoot({ registry: 'embedded', labels })] }).compile();
+    app = await compile({ weight: '3' });
+    expect(app.get(Engine).identity.labels).toEqual({ weight: '3' });
+    const wrong = compile({ weight: 'heavy' });
+    await expect(wrong).rejects.toThrow('labels.weight: expected a whole number from 0 to 1000000, as a text');
+  });
+
   it('refuses a second engine, which would run all jobs twice', async () => {
     const other = ElasticJobModule.forRoot({ registry: 'embedded' });
     await expect(start({ imports: [ElasticJobTestingModule.forTest(), other] })).rejects.toThrow(

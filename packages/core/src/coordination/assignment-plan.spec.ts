@@ -6,6 +6,7 @@ const plan = (spans: AssignmentPlan['spans']): AssignmentPlan => ({
   changes: 4,
   strategy: 'AVG_ALLOCATION',
   members: ['a', 'b'],
+  labels: [null, null],
   spans,
 });
 
@@ -14,12 +15,19 @@ describe('the plan of an assignment', () => {
     const owner = fc.option(fc.constantFrom('10.0.0.1@-@1', '10.0.0.2@-@2', 'gone'));
     const span = fc.record({ after: fc.nat(), owners: fc.array(owner) });
     const spans = fc.tuple(span, fc.array(span)).map(([first, more]) => [first, ...more] as const);
-    const plans = fc.record({ changes: fc.nat(), strategy: fc.string(), members: fc.uniqueArray(fc.string()), spans });
+    const said = fc.tuple(fc.string(), fc.option(fc.string()));
+    const instances = fc.uniqueArray(said, { selector: ([id]) => id });
     fc.assert(
-      fc.property(plans, (written) => {
+      fc.property(fc.nat(), fc.string(), instances, spans, (changes, strategy, list, given) => {
+        const [members, labels] = [list.map(([id]) => id), list.map(([, text]) => text)];
+        const written = { changes, strategy, members, labels, spans: given };
         expect(decodePlan(encodePlan(written))).toEqual(written);
       }),
     );
+  });
+
+  it('has no labels in its text where no instance has any', () => {
+    expect(encodePlan(plan([{ after: 1, owners: [] }]))).not.toContain('labels');
   });
 
   it.each([

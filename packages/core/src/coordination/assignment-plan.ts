@@ -26,6 +26,8 @@ export interface AssignmentPlan {
   readonly strategy: string;
   /** Instances that were considered, in the order the strategy saw them. */
   readonly members: readonly string[];
+  /** What each of these said about itself, `null` for nothing. */
+  readonly labels: readonly (string | null)[];
   /** Newest first; the first one is the present assignment. */
   readonly spans: readonly [OwnerSpan, ...OwnerSpan[]];
 }
@@ -66,29 +68,32 @@ export function itemsOf(assignment: Assignment, instanceId: string, at = Number.
 }
 
 /** The document's text: instances once, owners as indices into them, `-1` for nobody. */
-export function encodePlan({ changes, strategy, members, spans }: AssignmentPlan): string {
+export function encodePlan({ changes, strategy, members, labels, spans }: AssignmentPlan): string {
   const owners = spans.flatMap((span) => span.owners).filter((owner) => owner !== null);
   const names = [...new Set([...members, ...owners])];
   const index = new Map(names.map((name, position) => [name, position]));
   const indices = (span: OwnerSpan): number[] =>
     span.owners.map((owner) => (owner === null ? -1 : (index.get(owner) ?? -1)));
   const written = spans.map((span) => ({ after: span.after, owners: indices(span) }));
-  return JSON.stringify({ v: 1, changes, strategy, members: members.length, names, spans: written });
+  const said = labels.some((text) => text !== null) ? { labels } : {};
+  return JSON.stringify({ v: 1, changes, strategy, members: members.length, names, ...said, spans: written });
 }
 
 /** Reads what {@link encodePlan} wrote; `null` for anything else. */
 export function decodePlan(text: string): AssignmentPlan | null {
   const raw = parseRecord(text);
   if (raw?.v !== 1) return null;
-  const { changes, strategy, members, names, spans } = raw;
+  const { changes, strategy, members, names, labels = [], spans } = raw;
   if (!isCount(changes) || typeof strategy !== 'string' || !isCount(members)) return null;
-  if (!isListOf(names, isText) || !isListOf(spans, isSpan)) return null;
+  if (!isListOf(names, isText) || !isListOf(labels, isTextOrNull) || !isListOf(spans, isSpan)) return null;
   const [present, ...former] = spans.map(({ after, owners }) => ({
     after,
     owners: owners.map((position) => names[position] ?? null),
   }));
   if (present === undefined) return null;
-  return { changes, strategy, members: names.slice(0, members), spans: [present, ...former] };
+  const considered = names.slice(0, members);
+  const said = considered.map((_, position) => labels[position] ?? null);
+  return { changes, strategy, members: considered, labels: said, spans: [present, ...former] };
 }
 
 function parseRecord(text: string): Record<string, unknown> | null {
@@ -105,6 +110,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 const isIndex = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= -1;
 const isText = (value: unknown): value is string => typeof value === 'string';
+const isTextOrNull = (value: unknown): value is string | null => value === null || isText(value);
 const isSpan = (value: unknown): value is { after: number; owners: number[] } =>
   isRecord(value) && isCount(value.after) && isListOf(value.owners, isIndex);
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { DRAINING, decodeInstance, encodeInstance } from './instance-yaml.js';
+import { DRAINING } from './instance-labels.js';
+import { decodeInstance, encodeInstance } from './instance-yaml.js';
 
 const INSTANCE = { instanceId: '10.0.0.1@-@4711', serverIp: '10.0.0.1', labels: null };
 

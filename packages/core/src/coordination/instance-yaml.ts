@@ -15,12 +15,6 @@ export interface StoredInstance {
   readonly labels: string | null;
 }
 
-/** The label of an instance that finishes its work and takes on nothing more. Java members do not look at labels. */
-export const DRAINING = 'draining';
-
-/** The label of an instance that cannot follow the stored definition. */
-export const WAITING = 'waiting';
-
 /** Java's reader accepts no other key here: one more and every trigger of every Java member fails. */
 const KEYS = ['jobInstanceId', 'labels', 'serverIp'] as const;
 

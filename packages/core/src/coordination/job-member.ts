@@ -7,7 +7,7 @@ import type { Logger } from '../foundation/logger.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry, Session, TreeWatch } from '../registry/registry.js';
 import type { Assignment } from './assignment-plan.js';
-import { DRAINING, WAITING } from './instance-yaml.js';
+import { DRAINING, WAITING } from './instance-labels.js';
 import { jobPath, layout, type ServerStatus } from './job-layout.js';
 import { availableMembers, type JobView, jobView, viewSelection } from './job-view.js';
 import { KnownAssignment } from './known-assignment.js';

@@ -43,14 +43,27 @@ describe('what an instance sees of a job', () => {
     for (const id of ['10.0.0.1@-@a', '10.0.0.2@-@b', '10.0.0.3@-@c', '10.0.0.10@-@d']) await register(id);
     await register('10.0.0.2@-@leaving', 'draining');
     await register('10.0.0.2@-@stuck', 'waiting');
+    await register('10.0.0.2@-@heavy', 'weight=3,zone=a,draining');
+    await register('10.0.0.2@-@light', 'weight=1,waiting');
     for (const ip of ['10.0.0.1', '10.0.0.2', '10.0.0.10']) await registry.put(`job/servers/${ip}`, 'ENABLED');
     await registry.put('job/servers/10.0.0.3', 'DISABLED');
     const view = await look();
-    expect(view.members.size).toBe(6);
+    expect(view.members.size).toBe(8);
     expect(availableMembers(view).map(({ instanceId }) => instanceId)).toEqual([
       '10.0.0.2@-@b',
       '10.0.0.1@-@a',
       '10.0.0.10@-@d',
+    ]);
+  });
+
+  it('is what the instances say about themselves', async () => {
+    await register('10.0.0.1@-@a', 'weight=3,zone=eu.west-1');
+    await register('10.0.0.1@-@b', 'weight=3,draining');
+    await register('10.0.0.1@-@c');
+    expect([...(await look()).members.values()]).toMatchObject([
+      { labels: { weight: '3', zone: 'eu.west-1' }, withdrawn: false },
+      { labels: { weight: '3' }, withdrawn: true },
+      { labels: {}, withdrawn: false },
     ]);
   });
 
@@ -74,7 +87,10 @@ describe('what an instance sees of a job', () => {
     await registry.ensure('job/leader/sharding/necessary');
     await registry.remove('job/leader/sharding/necessary');
     const spans = [{ after: 0, owners: [ME] }] as const;
-    await registry.put('job/extension/plan', encodePlan({ changes: 2, strategy: 'X', members: [ME], spans }));
+    await registry.put(
+      'job/extension/plan',
+      encodePlan({ changes: 2, strategy: 'X', members: [ME], labels: [null], spans }),
+    );
     expect(await look()).toMatchObject({ planHolds: true, plan: { members: [ME] } });
     await registry.ensure('job/leader/sharding/necessary');
     await registry.remove('job/leader/sharding/necessary');

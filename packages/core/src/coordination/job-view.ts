@@ -1,14 +1,15 @@
-import { serverIpOf } from '../job/identity.js';
+import { type InstanceLabels, serverIpOf } from '../job/identity.js';
 import type { RegistryNode, Selection, TreeSnapshot } from '../registry/registry.js';
 import { type AssignmentPlan, decodePlan } from './assignment-plan.js';
-import { DRAINING, decodeInstance, WAITING } from './instance-yaml.js';
+import { readLabels } from './instance-labels.js';
+import { decodeInstance } from './instance-yaml.js';
 import { layout } from './job-layout.js';
 
 /** A registered instance. */
 export interface Member {
   readonly instanceId: string;
   readonly serverIp: string;
-  readonly labels: string | null;
+  readonly labels: InstanceLabels;
   /** It takes on nothing: it is leaving, or cannot follow the stored definition. */
   readonly withdrawn: boolean;
   /** Session that owns the node. */
@@ -116,12 +117,9 @@ function toMember(node: RegistryNode): [string, Member][] {
   const instanceId = nameOf(node);
   const instance = decodeInstance(node.value);
   if (instance === null) return [];
-  const { labels } = instance;
   const session = node.stat.ephemeralOwner;
   const serverIp = instance.serverIp ?? serverIpOf(instanceId);
-  return [
-    [instanceId, { instanceId, serverIp, labels, withdrawn: labels === DRAINING || labels === WAITING, session }],
-  ];
+  return [[instanceId, { instanceId, serverIp, ...readLabels(instance.labels), session }]];
 }
 
 function toLeader(node: RegistryNode | null): Leader | null {

@@ -3,10 +3,10 @@ import { ManualClock, settle } from '../foundation/clock.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import { MemoryServer } from '../registry/memory-server.js';
 import type { Registry } from '../registry/registry.js';
-import { DRAINING } from './instance-yaml.js';
+import { DRAINING } from './instance-labels.js';
 import { Membership } from './membership.js';
 
-const me: InstanceIdentity = { instanceId: '10.0.0.1@-@me', serverIp: '10.0.0.1' };
+const me: InstanceIdentity = { instanceId: '10.0.0.1@-@me', serverIp: '10.0.0.1', labels: {} };
 const NODE = 'job/instances/10.0.0.1@-@me';
 const YAML = 'jobInstanceId: 10.0.0.1@-@me\nserverIp: 10.0.0.1\n';
 
@@ -93,6 +93,21 @@ describe('a member', () => {
     expect((await registry.read(NODE))?.value).toBe(
       'jobInstanceId: 10.0.0.1@-@me\nlabels: draining\nserverIp: 10.0.0.1\n',
     );
+  });
+
+  it('keeps its labels when it says that it is leaving, and when it registers again', async () => {
+    const registry = await connect();
+    const member = new Membership(registry, clock, 'job', { ...me, labels: { zone: 'a', weight: '3' } });
+    const node = (labels: string): string => `jobInstanceId: 10.0.0.1@-@me\nlabels: ${labels}\nserverIp: 10.0.0.1\n`;
+    await member.register();
+    expect((await registry.read(NODE))?.value).toBe(node('weight=3,zone=a'));
+    await member.say(DRAINING);
+    expect((await registry.read(NODE))?.value).toBe(node('weight=3,zone=a,draining'));
+    await registry.remove(NODE);
+    await member.register();
+    expect((await registry.read(NODE))?.value).toBe(node('weight=3,zone=a,draining'));
+    await member.say(null);
+    expect((await registry.read(NODE))?.value).toBe(node('weight=3,zone=a'));
   });
 
   it('leaves, but never removes the node of another session', async () => {

@@ -2,7 +2,8 @@ import { type Clock, within } from '../foundation/clock.js';
 import { RegistryError } from '../foundation/errors.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry, RegistryNode } from '../registry/registry.js';
-import { type DRAINING, encodeInstance, type WAITING } from './instance-yaml.js';
+import { type Withdrawal, writeLabels } from './instance-labels.js';
+import { encodeInstance } from './instance-yaml.js';
 import { jobPath, layout, type ServerStatus } from './job-layout.js';
 import { untilAbsent } from './node-absence.js';
 
@@ -13,9 +14,9 @@ import { untilAbsent } from './node-absence.js';
 export class Membership {
   /** Sessions of this process in which the instance was registered; nodes they left behind are ours to remove. */
   readonly #sessions = new Set<bigint>();
-  /** What the instance says of itself, in whichever session it is registered, and what its node is known to say. */
-  #labels: string | null = null;
-  #said: string | null = null;
+  /** Why it takes on nothing, in whichever session it is registered, and what its node is known to say of that. */
+  #withdrawal: Withdrawal | null = null;
+  #said: Withdrawal | null = null;
   #firstStatus: ServerStatus = 'ENABLED';
   readonly #path: string;
   readonly #serverPath: string;
@@ -48,18 +49,18 @@ export class Membership {
       if (holder !== null) await this.#clear(holder, signal);
     }
     this.#sessions.add(session);
-    this.#said = this.#labels;
+    this.#said = this.#withdrawal;
     await this.#reassertServer();
   }
 
-  /** Says of itself why a leader should give it no items, or nothing. Java sees the label and ignores it. */
-  async say(labels: typeof DRAINING | typeof WAITING | null): Promise<void> {
-    this.#labels = labels;
-    if (labels === this.#said) return;
+  /** Says beside its labels why a leader should give it no items, or nothing. Java sees the text and ignores it. */
+  async say(withdrawal: Withdrawal | null): Promise<void> {
+    this.#withdrawal = withdrawal;
+    if (withdrawal === this.#said) return;
     const node = await this.registry.read(this.#path);
     if (node?.stat.ephemeralOwner !== this.registry.session.id) return;
     const result = await this.registry.write(this.#path, this.#record, node.stat.version);
-    if (result.written) this.#said = labels;
+    if (result.written) this.#said = withdrawal;
   }
 
   /** Leaves, if this session is the registered one. */
@@ -74,8 +75,8 @@ export class Membership {
   }
 
   get #record(): string {
-    const { instanceId, serverIp } = this.identity;
-    return encodeInstance({ instanceId, serverIp, labels: this.#labels });
+    const { instanceId, serverIp, labels } = this.identity;
+    return encodeInstance({ instanceId, serverIp, labels: writeLabels(labels, this.#withdrawal) });
   }
 
   /** A Java member that starts up at this moment may collect the server's node as one without instances. */

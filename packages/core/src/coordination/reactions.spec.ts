@@ -8,13 +8,14 @@ const goal = { itemCount: 2, strategy: 'AVG_ALLOCATION' };
 
 const member = (instanceId: string, session: bigint, withdrawn = false): [string, Member] => [
   instanceId,
-  { instanceId, serverIp: instanceId.split('@')[0] ?? '', labels: null, withdrawn, session },
+  { instanceId, serverIp: instanceId.split('@')[0] ?? '', labels: {}, withdrawn, session },
 ];
 
 const plan: AssignmentPlan = {
   changes: 2,
   strategy: 'AVG_ALLOCATION',
   members: ['10.0.0.2@-@2', '10.0.0.1@-@1'],
+  labels: [null, null],
   spans: [{ after: 0, owners: ['10.0.0.2@-@2', '10.0.0.1@-@1'] }],
 };
 
@@ -67,6 +68,7 @@ describe('what an instance does about what it sees', () => {
     ['an instance has gone', { members: new Map([member('10.0.0.1@-@1', 1n)]) }],
     ['an instance is leaving', { members: new Map([...calm.members, member('10.0.0.2@-@2', 2n, true)]) }],
     ['a server was disabled', { servers: new Map([['10.0.0.1', 'ENABLED']]) }],
+    ['an instance came back with another weight', { plan: { ...plan, labels: ['weight=2', null] } }],
     ['another strategy was used', { plan: { ...plan, strategy: 'ODEVITY' } }],
     ['the number of items changed', { plan: { ...plan, spans: [{ after: 0, owners: ['10.0.0.1@-@1'] }] } }],
     ['a Java leader made the assignment', { planHolds: false }],

@@ -1,4 +1,5 @@
-import { availableMembers, type JobView } from './job-view.js';
+import { writeLabels } from './instance-labels.js';
+import { availableMembers, type JobView, type Member } from './job-view.js';
 
 /** What an instance does about what it sees. */
 export type Reaction =
@@ -67,18 +68,22 @@ export function leads(view: JobView, self: Self): boolean {
   return view.leader?.instanceId === self.instanceId && view.leader.session === self.session;
 }
 
-/** Whether the assignment in force does not follow from the members, the number of items and the strategy. */
+/** Whether the assignment in force does not follow from the members, what they say, the number of items and the strategy. */
 export function needsResharding(view: JobView, goal: ShardingGoal): boolean {
   const available = availableMembers(view);
   if (available.length === 0) return false;
   if (view.plan === null || !view.planHolds) return true;
-  const { members, spans, strategy } = view.plan;
+  const { members, labels, spans, strategy } = view.plan;
   return (
     spans[0].owners.length !== goal.itemCount ||
     strategy !== goal.strategy ||
     members.length !== available.length ||
-    members.some((member, position) => member !== available[position]?.instanceId)
+    available.some((member, position) => member.instanceId !== members[position] || saysElse(member, labels[position]))
   );
+}
+
+function saysElse(member: Member, labels: string | null | undefined): boolean {
+  return writeLabels(member.labels) !== (labels ?? null);
 }
 
 function isEnabled(view: JobView, self: Self): boolean {

@@ -15,7 +15,7 @@ const members = (...names: string[]): Member[] =>
   names.map((name, index) => ({
     instanceId: name,
     serverIp: '10.0.0.1',
-    labels: null,
+    labels: {},
     withdrawn: false,
     session: BigInt(index),
   }));

@@ -1,6 +1,7 @@
 import { ExecutionError, messageOf } from '../foundation/errors.js';
 import type { CommitResult, Operation, Registry, RegistryNode } from '../registry/registry.js';
 import { type AssignmentPlan, decodePlan, encodePlan, followingSpans } from './assignment-plan.js';
+import { writeLabels } from './instance-labels.js';
 import { jobPath, layout } from './job-layout.js';
 import type { Member } from './job-view.js';
 import { type ShardingInput, type ShardingStrategy, validateAssignment } from './sharding-strategies.js';
@@ -91,6 +92,7 @@ async function publishPlan(
     changes: flags.stat.cversion + 2,
     strategy: request.strategy.type,
     members: request.members.map((member) => member.instanceId),
+    labels: request.members.map((member) => writeLabels(member.labels)),
     spans: followingSpans({ after: raisedAt, owners }, former),
   };
   const changes = ownerChanges(jobName, known, current, owners);

@@ -10,7 +10,7 @@ import {
 
 const candidates = fc
   .uniqueArray(fc.string({ minLength: 1, maxLength: 8, unit: 'binary' }), { maxLength: 12 })
-  .map((ids) => ids.map((instanceId): ShardingCandidate => ({ instanceId, serverIp: '10.0.0.1', labels: null })));
+  .map((ids) => ids.map((instanceId): ShardingCandidate => ({ instanceId, serverIp: '10.0.0.1', labels: {} })));
 
 const inputs: fc.Arbitrary<ShardingInput> = fc.record({
   instances: candidates.map(sortDescending),

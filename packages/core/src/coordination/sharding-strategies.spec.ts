@@ -11,7 +11,7 @@ import {
 } from './sharding-strategies.js';
 
 const input = (ids: readonly string[], itemCount: number, jobName = 'job'): ShardingInput => ({
-  instances: ids.map((instanceId) => ({ instanceId, serverIp: instanceId, labels: null })),
+  instances: ids.map((instanceId) => ({ instanceId, serverIp: instanceId, labels: {} })),
   jobName,
   itemCount,
   previous: [],

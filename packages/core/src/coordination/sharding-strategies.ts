@@ -1,12 +1,13 @@
 import { ConfigurationError } from '../foundation/errors.js';
+import type { InstanceLabels } from '../job/identity.js';
 import { javaHash } from './java-hash.js';
 
 /** An instance that may be given items. */
 export interface ShardingCandidate {
   readonly instanceId: string;
   readonly serverIp: string;
-  /** What the instance says about itself, or `null`. */
-  readonly labels: string | null;
+  /** What the instance says about itself: the engine's option `labels`. Empty for Java members. */
+  readonly labels: InstanceLabels;
 }
 
 /** Everything that a decision about the assignment may depend on. */

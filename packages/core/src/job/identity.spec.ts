@@ -53,6 +53,7 @@ describe('the identity of an instance', () => {
     expect(instanceIdentity({ instanceId: '10.0.0.7@-@worker-1' })).toEqual({
       instanceId: '10.0.0.7@-@worker-1',
       serverIp: '10.0.0.7',
+      labels: {},
     }));
 
   it.each(['worker-1', '@-@worker', '10.0.0.7@-@', '10.0.0.7@-@a@-@b', '10.0.0.7@-@a/b'])(

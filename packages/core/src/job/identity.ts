@@ -5,11 +5,18 @@ import { ConfigurationError } from '../foundation/errors.js';
 /** Separates the address from the rest of an instance id; Java splits on its first occurrence. */
 export const ID_DELIMITER = '@-@';
 
+/**
+ * What an instance says about itself, for sharding strategies to look at: `{ weight: '3', zone: 'a' }`. Names and values
+ * are 1 to 63 letters, digits, `.`, `_` and `-`, a letter or digit at both ends.
+ */
+export type InstanceLabels = Readonly<Record<string, string>>;
+
 /** Who an instance is: fixed for the life of the process, shared by all its jobs. */
 export interface InstanceIdentity {
   /** `{ip}@-@{pid}-{8 hex}` unless set. The suffix makes it unique among containers with equal addresses and pids. */
   readonly instanceId: string;
   readonly serverIp: string;
+  readonly labels: InstanceLabels;
 }
 
 /** What a user may say about the identity. */
@@ -22,13 +29,21 @@ export interface IdentityOptions {
   readonly preferredNetworkInterface?: string;
   /** Prefer addresses that start with this text (`10.1.`). */
   readonly preferredNetworkIp?: string;
+  /**
+   * What sharding strategies are to know of this instance, such as `{ zone: 'a' }`. The label `weight`, a whole number
+   * up to 1000000, is what `WEIGHTED` goes by: twice the weight, twice the items; `'0'`, none. Default: none.
+   */
+  readonly labels?: InstanceLabels;
 }
 
 /** The identity of this process. Throws a `ConfigurationError` when no address can be found or an id is malformed. */
 export function instanceIdentity(options: IdentityOptions = {}): InstanceIdentity {
-  if (options.instanceId !== undefined) return parseInstanceId(options.instanceId);
+  return { ...parseInstanceId(options.instanceId ?? uniqueId(options)), labels: options.labels ?? {} };
+}
+
+function uniqueId(options: IdentityOptions): string {
   const serverIp = options.serverIp ?? chooseAddress(networkInterfaces(), options);
-  return parseInstanceId(`${serverIp}${ID_DELIMITER}${process.pid}-${randomBytes(4).toString('hex')}`);
+  return `${serverIp}${ID_DELIMITER}${process.pid}-${randomBytes(4).toString('hex')}`;
 }
 
 /** The address in front of the delimiter; the whole text when there is none, as Java reads it. */
@@ -37,7 +52,7 @@ export function serverIpOf(instanceId: string): string {
   return end < 0 ? instanceId : instanceId.slice(0, end);
 }
 
-function parseInstanceId(instanceId: string): InstanceIdentity {
+function parseInstanceId(instanceId: string): Omit<InstanceIdentity, 'labels'> {
   const [serverIp, suffix, ...more] = instanceId.split(ID_DELIMITER);
   if (serverIp && suffix && more.length === 0 && !instanceId.includes('/')) return { instanceId, serverIp };
   throw new ConfigurationError(

@@ -21,6 +21,8 @@ describe('the options of an engine', () => {
     ['a namespace of several levels', { registry: { ...zooKeeper, namespace: 'teams/shop' } }],
     ['a registry of the application', { registry: new MemoryServer().registry({ namespace: 'mine' }) }],
     ['patience', { registry: 'embedded', drainTimeoutMs: 0, abortGraceMs: 1, handoverTimeoutMs: 2 }],
+    ['labels', { registry: 'embedded', labels: { weight: '3', zone: 'eu-west.1', draining: 'no' } }],
+    ['no labels', { registry: 'embedded', labels: {} }],
   ])('may be %s', (_, options) => expect(problemsOf(options)).toBe(''));
 
   it.each<[string, unknown, RegExp]>([
@@ -41,6 +43,30 @@ describe('the options of an engine', () => {
       'a negative timeout',
       { registry: { ...zooKeeper, sessionTimeoutMilliseconds: -1 } },
       /sessionTimeoutMilliseconds: expected 0/,
+    ],
+    ['labels as a text', { registry: 'embedded', labels: 'weight=3' }, /labels: expected texts by name/],
+    [
+      'a weight as a number',
+      { registry: 'embedded', labels: { weight: 3 } },
+      /labels\.weight: expected a text, such as '3'/,
+    ],
+    [
+      'a weight in words',
+      { registry: 'embedded', labels: { weight: 'heavy' } },
+      /labels\.weight: expected a whole number/,
+    ],
+    ['a weight below 0', { registry: 'embedded', labels: { weight: '-1' } }, /labels\.weight: expected/],
+    [
+      'a label that another would begin in',
+      { registry: 'embedded', labels: { zone: 'a,b=c' } },
+      /labels\.zone: expected 1/,
+    ],
+    ['a label of several lines', { registry: 'embedded', labels: { zone: 'a\nb' } }, /labels\.zone: expected 1/],
+    ['a label without a value', { registry: 'embedded', labels: { zone: '' } }, /labels\.zone: expected 1/],
+    [
+      'a label with a blank in its name',
+      { registry: 'embedded', labels: { 'my zone': 'a' } },
+      /labels\.my zone: expected 1/,
     ],
     ['a drain timeout in words', { registry: 'embedded', drainTimeoutMs: '20s' }, /drainTimeoutMs: expected a number/],
   ])('cannot be %s', (_, options, problem) => expect(problemsOf(options)).toMatch(problem));

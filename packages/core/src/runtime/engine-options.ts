@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LABEL_TEXT, parseWeight, WEIGHT } from '../coordination/instance-labels.js';
 import type { Clock } from '../foundation/clock.js';
 import { ConfigurationError, messageOf } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
@@ -78,6 +79,17 @@ const zooKeeper = z.strictObject({
   waitForRegistry: z.boolean('expected true or false').optional(),
 });
 
+const LABEL = 'expected 1 to 63 letters, digits, ".", "_" or "-", a letter or digit at both ends';
+const labels = z
+  .record(z.string(), z.string("expected a text, such as '3'").regex(LABEL_TEXT, LABEL), 'expected texts by name')
+  .superRefine((values, check) => {
+    for (const name of Object.keys(values)) {
+      if (!LABEL_TEXT.test(name)) check.addIssue({ code: 'custom', path: [name], message: `${LABEL}, as the name` });
+    }
+    if (values[WEIGHT] === undefined || parseWeight(values[WEIGHT]) !== null) return;
+    check.addIssue({ code: 'custom', path: [WEIGHT], message: 'expected a whole number from 0 to 1000000, as a text' });
+  });
+
 const engine = z.strictObject({
   registry: z.unknown().optional(),
   drainTimeoutMs: patience,
@@ -87,6 +99,7 @@ const engine = z.strictObject({
   serverIp: z.string('expected a text').optional(),
   preferredNetworkInterface: z.string('expected a text').optional(),
   preferredNetworkIp: z.string('expected a text').optional(),
+  labels: labels.optional(),
   traceSinks: z.array(z.unknown(), 'expected a list').optional(),
   logger: z.unknown().optional(),
   clock: z.unknown().optional(),
