@@ -7,7 +7,9 @@ import {
   type ShardingInput,
   type ShardingStrategy,
   sortDescending,
+  sticky,
   validateAssignment,
+  weighted,
 } from './sharding-strategies.js';
 
 const input = (ids: readonly string[], itemCount: number, jobName = 'job'): ShardingInput => ({
@@ -82,6 +84,64 @@ describe('ROUND_ROBIN', () => {
 
   it('leaves every item without an owner when there is no instance', () => {
     expect(roundRobin.assign(input([], 1))).toEqual([null]);
+  });
+});
+
+/** What a strategy makes of it when the items were assigned like this, as `a a b`, and instances have these weights. */
+function after(strategy: ShardingStrategy, ids: string[], previous: string, weights: Record<string, string> = {}) {
+  const owners = previous === '' ? [] : previous.split(' ');
+  // This name does not turn the list of up to four instances.
+  const { instances, ...rest } = input(ids, 6, '0');
+  const labelled = instances.map((instance) => {
+    const weight = weights[instance.instanceId];
+    return weight === undefined ? instance : { ...instance, labels: { weight } };
+  });
+  return strategy.assign({ ...rest, instances: labelled, previous: owners }).join(' ');
+}
+
+describe('STICKY', () => {
+  it('starts as the average allocation does, from an instance chosen by the name', () => {
+    expect(run(sticky, ['a', 'b', 'c'], 6, '3')).toBe('a=0,1 b=2,3 c=4,5');
+    expect(run(sticky, ['host0', 'host1', 'host2'], 2, '1')).toBe('host0= host1=0 host2=1');
+  });
+
+  it.each([
+    ['nothing when nothing changed', ['c', 'b', 'a'], 'a b b c a c', 'a b b c a c'],
+    ['the items of the one that went', ['c', 'a'], 'a b b c a c', 'a c a c a c'],
+    ['only what the one that came gets', ['d', 'c', 'b', 'a'], 'a b b c a c', 'a b b c d c'],
+    ['from a leaving one to its replacement, if they are seen together', ['d', 'c', 'a'], 'a b b c a c', 'a d d c a c'],
+    ['what one has too many of', ['b', 'a'], 'a a a a a b', 'a a a b b b'],
+  ])('moves %s', (_, ids, previous, expected) => expect(after(sticky, ids, previous)).toBe(expected));
+
+  it('does not look at weights', () => {
+    expect(after(sticky, ['b', 'a'], 'a a a b b b', { a: '9' })).toBe('a a a b b b');
+  });
+
+  it('leaves every item without an owner when there is no instance', () => {
+    expect(sticky.assign(input([], 2))).toEqual([null, null]);
+  });
+
+  it('spreads the items of jobs with one item over the instances', () => {
+    const owners = Array.from({ length: 300 }, (_, job) => sticky.assign(input(['a', 'b', 'c'], 1, `job-${job}`))[0]);
+    for (const id of ['a', 'b', 'c']) expect(owners.filter((owner) => owner === id).length).toBeGreaterThan(80);
+  });
+});
+
+describe('WEIGHTED', () => {
+  it.each<[string, Record<string, string>, string]>([
+    ['twice the weight, twice the items', { a: '2', b: '1' }, 'a a a a b b'],
+    ['1 where an instance has no weight', { a: '2' }, 'a a a a b b'],
+    ['1 where a weight cannot be read', { a: '2', b: 'heavy' }, 'a a a a b b'],
+    ['nothing for weight 0', { a: '0', b: '1' }, 'b b b b b b'],
+    ['equal shares if all have weight 0', { a: '0', b: '0' }, 'a a a b b b'],
+  ])('gives %s', (_, weights, expected) => expect(after(weighted, ['a', 'b'], '', weights)).toBe(expected));
+
+  it('moves no more than the shares ask for when a weight changes', () => {
+    expect(after(weighted, ['b', 'a'], 'b a b a b a', { a: '2', b: '1' })).toBe('b a b a a a');
+  });
+
+  it('moves nothing when an instance without weight comes', () => {
+    expect(after(weighted, ['c', 'b', 'a'], 'b a b a b a', { c: '0' })).toBe('b a b a b a');
   });
 });
 
