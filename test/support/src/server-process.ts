@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } f
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fourLetter, parseCounters, type ServerCounters } from './four-letter.js';
+import type { ServerWords } from './server-features.js';
 import { lastLines } from './zookeeper-jars.js';
 
 const START_DEADLINE_MS = 60_000;
@@ -12,6 +13,8 @@ const START_DEADLINE_MS = 60_000;
 export interface ServerProcess {
   /** Where clients connect, on 127.0.0.1. The same after a restart. */
   readonly port: number;
+  /** Where they connect over TLS; `undefined` without it. */
+  readonly securePort: number | undefined;
   /** Process id, `undefined` while it does not run. */
   readonly pid: number | undefined;
   /** Starts it again with the data it had; resolves when it serves. */
@@ -32,10 +35,13 @@ export interface ServerProcess {
 export interface ServerSettings {
   readonly folder: string;
   readonly port: number;
+  readonly securePort: number | undefined;
   readonly classPath: string;
   readonly tickTimeMs: number;
   /** Whether a transaction is on the disk before it is acknowledged. */
   readonly durable: boolean;
+  /** What it can do beyond the defaults. */
+  readonly features: ServerWords;
   /** Its number in the ensemble and the `server.N` lines, or `undefined` for a single server. */
   readonly ensemble?: { readonly id: number; readonly members: readonly string[] };
 }
@@ -46,7 +52,7 @@ export function createServerProcess(settings: ServerSettings): ServerProcess {
   return new LocalServer(settings);
 }
 
-function writeFolder({ folder, port, tickTimeMs, durable, ensemble }: ServerSettings): void {
+function writeFolder({ folder, port, tickTimeMs, durable, features, ensemble }: ServerSettings): void {
   mkdirSync(join(folder, 'data'), { recursive: true });
   const lines = [
     `dataDir=${join(folder, 'data')}`,
@@ -59,6 +65,7 @@ function writeFolder({ folder, port, tickTimeMs, durable, ensemble }: ServerSett
     'admin.enableServer=false',
     '4lw.commands.whitelist=*',
     `forceSync=${durable ? 'yes' : 'no'}`,
+    ...features.config,
     ...(ensemble?.members ?? []),
   ];
   writeFileSync(join(folder, 'zoo.cfg'), `${lines.join('\n')}\n`);
@@ -72,6 +79,10 @@ class LocalServer implements ServerProcess {
 
   get port(): number {
     return this.settings.port;
+  }
+
+  get securePort(): number | undefined {
+    return this.settings.securePort;
   }
 
   get pid(): number | undefined {
@@ -108,7 +119,7 @@ class LocalServer implements ServerProcess {
   }
 
   #launch(): void {
-    const { folder, classPath } = this.settings;
+    const { folder, classPath, features } = this.settings;
     const log = openSync(join(folder, 'server.log'), 'a');
     const child = spawn(
       'java',
@@ -117,6 +128,7 @@ class LocalServer implements ServerProcess {
         '-XX:+UseSerialGC',
         '-Dzookeeper.jmx.log4j.disable=true',
         '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',
+        ...features.java,
         ...['-cp', classPath],
         'org.apache.zookeeper.server.quorum.QuorumPeerMain',
         join(folder, 'zoo.cfg'),

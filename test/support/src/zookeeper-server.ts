@@ -4,12 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Certificate, type CertificateAuthority, createAuthority } from './certificates.js';
 import { type ServerCounters, sumCounters } from './four-letter.js';
+import { type Credentials, isPlain, type ServerFeatures, sayFeatures } from './server-features.js';
 import { createServerProcess, type ServerProcess } from './server-process.js';
 import { findServerClassPath } from './zookeeper-jars.js';
 
-/** What to start. */
-export interface ZooKeeperOptions {
+/** What to start. With any of the {@link ServerFeatures} own servers are started even if `ZOOKEEPER_CONNECT` names others. */
+export interface ZooKeeperOptions extends ServerFeatures {
   /** A single server (default) or an ensemble of three. */
   readonly servers?: 1 | 3;
   /** Milliseconds; sessions may last 2 to 20 ticks. Default 500, so that a session of 1 to 10 s is granted. */
@@ -20,10 +22,22 @@ export interface ZooKeeperOptions {
   readonly own?: boolean;
 }
 
+/** What a client needs in order to connect over TLS. */
+export interface SecureAccess {
+  /** `host:port` of the TLS ports, comma-separated. */
+  readonly connectString: string;
+  /** Signed the servers' certificate, and is whom they trust; issues more certificates. */
+  readonly authority: CertificateAuthority;
+  /** A certificate that the servers accept from a client, with the subject `CN=client`. */
+  readonly client: Certificate;
+}
+
 /** Running servers. */
 export interface ZooKeeper {
   /** `host:port`, comma-separated. */
   readonly connectString: string;
+  /** There with `tls` only. The plain ports are open all the same, for four-letter words and for tests to look around. */
+  readonly secure: SecureAccess | undefined;
   /** Empty when the server is an external one. */
   readonly servers: readonly ServerProcess[];
   /** The folder that holds everything the servers write, `undefined` when the server is an external one. */
@@ -39,20 +53,25 @@ export interface ZooKeeper {
  * nothing is started and that one is used. When this process ends, however it ends, the servers end and their data is
  * removed.
  *
- * @throws Error when neither Java nor ZooKeeper can be had (it says what to do), or a server does not start (it shows
- * the end of its log).
+ * @throws Error when Java, ZooKeeper or (for certificates) openssl is not to be had (it says what to do), or a server does
+ * not start (it shows the end of its log).
  * @example
  * const zookeeper = await startZooKeeper({ servers: 3 });
  * await zookeeper.servers[0].kill();
  * await zookeeper.stop();
+ *
+ * @example
+ * // Clients must show a certificate, and say who they are.
+ * const { secure } = await startZooKeeper({ tls: { clientAuth: 'need' }, sasl: { users: { jobs: 'secret' }, required: true } });
  */
 export async function startZooKeeper(options: ZooKeeperOptions = {}): Promise<ZooKeeper> {
   const external = process.env.ZOOKEEPER_CONNECT;
-  if (external !== undefined && external !== '' && options.own !== true) return externalZooKeeper(external);
+  const ownIsNeeded = options.own === true || !isPlain(options);
+  if (external !== undefined && external !== '' && !ownIsNeeded) return externalZooKeeper(external);
   const classPath = await findServerClassPath();
   const folder = mkdtempSync(join(tmpdir(), 'elasticjob-zookeeper-'));
   const guard = startGuard(folder);
-  const servers = await createServers(folder, classPath, options);
+  const servers: ServerProcess[] = [];
   const end = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.stop()));
     rmSync(folder, { recursive: true, force: true });
@@ -64,26 +83,30 @@ export async function startZooKeeper(options: ZooKeeperOptions = {}): Promise<Zo
     return ended;
   };
   try {
+    const certificates = options.tls === undefined ? undefined : await makeCertificates(join(folder, 'certificates'));
+    servers.push(...(await createServers(folder, classPath, options, certificates)));
     await Promise.all(servers.map((server) => server.start()));
+    return {
+      connectString: addresses(servers.map(({ port }) => port)),
+      secure: certificates && secureAccess(certificates, servers),
+      servers,
+      folder,
+      counters: async () => {
+        const running = servers.filter((server) => server.pid !== undefined);
+        return sumCounters(await Promise.all(running.map((server) => server.counters())));
+      },
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
-  return {
-    connectString: servers.map((server) => `127.0.0.1:${server.port}`).join(','),
-    servers,
-    folder,
-    counters: async () => {
-      const running = servers.filter((server) => server.pid !== undefined);
-      return sumCounters(await Promise.all(running.map((server) => server.counters())));
-    },
-    stop,
-  };
 }
 
 function externalZooKeeper(connectString: string): ZooKeeper {
   return {
     connectString,
+    secure: undefined,
     servers: [],
     folder: undefined,
     counters: () => Promise.reject(new Error('the counters of an external ZooKeeper (ZOOKEEPER_CONNECT) are not read')),
@@ -91,21 +114,47 @@ function externalZooKeeper(connectString: string): ZooKeeper {
   };
 }
 
-async function createServers(folder: string, classPath: string, options: ZooKeeperOptions): Promise<ServerProcess[]> {
+interface Certificates extends Credentials {
+  readonly client: Certificate;
+}
+
+async function makeCertificates(folder: string): Promise<Certificates> {
+  const authority = await createAuthority(folder);
+  return { authority, server: await authority.issue('server'), client: await authority.issue('client') };
+}
+
+function secureAccess({ authority, client }: Certificates, servers: readonly ServerProcess[]): SecureAccess {
+  return { connectString: addresses(servers.map(({ securePort }) => securePort)), authority, client };
+}
+
+function addresses(ports: readonly (number | undefined)[]): string {
+  return ports.map((port) => `127.0.0.1:${port}`).join(',');
+}
+
+async function createServers(
+  folder: string,
+  classPath: string,
+  options: ZooKeeperOptions,
+  credentials: Credentials | undefined,
+): Promise<ServerProcess[]> {
   const count = options.servers ?? 1;
-  const ports = await freePorts(count * 3);
+  const ports = await freePorts(count * 4);
   const [clients, peers, elections] = [ports.slice(0, count), ports.slice(count, 2 * count), ports.slice(2 * count)];
   const members = clients.map((_, index) => `server.${index + 1}=127.0.0.1:${peers[index]}:${elections[index]}`);
-  return clients.map((port, index) =>
-    createServerProcess({
-      folder: join(folder, `server-${index + 1}`),
+  return clients.map((port, index) => {
+    const own = join(folder, `server-${index + 1}`);
+    const securePort = credentials === undefined ? undefined : ports[3 * count + index];
+    return createServerProcess({
+      folder: own,
       port,
+      securePort,
       classPath,
       tickTimeMs: options.tickTime ?? 500,
       durable: options.durable ?? false,
+      features: sayFeatures(options, own, securePort, credentials),
       ...(count === 1 ? {} : { ensemble: { id: index + 1, members } }),
-    }),
-  );
+    });
+  });
 }
 
 /** Ports nobody listens on, below the range that the kernel gives to outgoing connections, so that they stay free. */
