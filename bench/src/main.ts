@@ -3,12 +3,14 @@ import { parseArgs } from 'node:util';
 import { cronNext } from './cron-next.js';
 import type { Figure, Question } from './question.js';
 import { reOwn } from './re-own.js';
+import { scaleItems } from './scale-items.js';
+import { scaleJobs } from './scale-jobs.js';
 import { figure } from './statistics.js';
 import { table } from './table.js';
 import { tickLag } from './tick-lag.js';
 import { zookeeperCost } from './zookeeper-cost.js';
 
-const QUESTIONS: readonly Question[] = [cronNext, tickLag, zookeeperCost, reOwn];
+const QUESTIONS: readonly Question[] = [cronNext, tickLag, zookeeperCost, reOwn, scaleJobs, scaleItems];
 
 const USAGE = `Usage: npm run bench -- [question…]
 
