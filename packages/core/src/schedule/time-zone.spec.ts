@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ConfigurationError } from '../foundation/errors.js';
 import { processTimeZone, timeZone } from './time-zone.js';
 
@@ -22,6 +22,16 @@ describe('a time zone', () => {
     expect(timeZone('Asia/Shanghai').spanAt(second('2027-01-01T00:00:00Z')).offset).toBe(8 * 3600);
     expect(timeZone('Asia/Kolkata').spanAt(second('2027-01-01T00:00:00Z')).offset).toBe(5.5 * 3600);
     expect(timeZone(processTimeZone()).name).toBe(processTimeZone());
+  });
+
+  it('is another one of the process when that changes its variable TZ', () => {
+    const before = processTimeZone();
+    vi.stubEnv('TZ', 'Asia/Tokyo');
+    expect(processTimeZone()).toBe('Asia/Tokyo');
+    vi.stubEnv('TZ', 'Europe/Berlin');
+    expect(processTimeZone()).toBe('Europe/Berlin');
+    vi.unstubAllEnvs();
+    expect(processTimeZone()).toBe(before);
   });
 
   it.each(['Mars/Olympus', 'GMT+25:00', 'GMT+8:75', 'GMT+', 'UTC+8', ''])(

@@ -40,9 +40,15 @@ export function timeZone(name: string): TimeZone {
   return zone;
 }
 
-/** The name of the zone that the process runs in. */
+/** The process's zone for each value that its variable `TZ` has had; finding it takes `Intl` as long as a job's start. */
+const processZones = new Map<string | undefined, string>();
+
+/** The name of the zone that the process runs in, also after it has changed its variable `TZ`. */
 export function processTimeZone(): string {
-  return new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const { TZ } = process.env;
+  const name = processZones.get(TZ) ?? new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  processZones.set(TZ, name);
+  return name;
 }
 
 const JAVA_OFFSET = /^GMT([+-])(\d{1,2})(?::?([0-5]\d))?$/;
