@@ -51,9 +51,7 @@ export const TYPES = {
   Extensions: Symbol.for('elasticjob:Extensions'),
   Tracing: Symbol.for('elasticjob:Tracing'),
   JobServices: Symbol.for('elasticjob:JobServices'),
-  JobDefinition: Symbol.for('elasticjob:JobDefinition'),
-  JobHandler: Symbol.for('elasticjob:JobHandler'),
-  JobRuntime: Symbol.for('elasticjob:JobRuntime'),
+  JobFactory: Symbol.for('elasticjob:JobFactory'),
 } as const;
 
 /** What can be added to the kernel by value. */
@@ -85,19 +83,8 @@ export function createContainer(options: EngineOptions, modules: readonly Contai
   return container;
 }
 
-/** One child per job, so that what belongs to a job alone is bound beside it. */
-export function createJobContainer(parent: Container, definition: JobDefinition, handler: JobHandler): Container {
-  const container = new Container({ parent, defaultScope: 'Singleton' });
-  container.bind<JobDefinition>(TYPES.JobDefinition).toConstantValue(definition);
-  container.bind<JobHandler>(TYPES.JobHandler).toConstantValue(handler);
-  container
-    .bind<JobRuntime>(TYPES.JobRuntime)
-    .toDynamicValue(
-      (context) =>
-        new JobRuntime(context.get(TYPES.JobServices), context.get(TYPES.JobDefinition), context.get(TYPES.JobHandler)),
-    );
-  return container;
-}
+/** Makes what belongs to one job. */
+export type JobFactory = (definition: JobDefinition, handler: JobHandler) => JobRuntime;
 
 function foundationModule(options: EngineOptions): ContainerModule {
   const stderr = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -158,6 +145,10 @@ function jobsModule(options: EngineOptions): ContainerModule {
       extensions: context.get(TYPES.Extensions),
       drain: drainOptions(options),
     }));
+    bind<JobFactory>(TYPES.JobFactory).toDynamicValue((context) => {
+      const services = context.get<JobServices>(TYPES.JobServices);
+      return (definition, handler) => new JobRuntime(services, definition, handler);
+    });
   });
 }
 

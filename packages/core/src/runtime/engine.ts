@@ -8,7 +8,7 @@ import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlarmClock } from '../schedule/alarm-clock.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
-import { createContainer, createJobContainer, TYPES } from './container.js';
+import { createContainer, type JobFactory, TYPES } from './container.js';
 import { checkEngineOptions, type EngineOptions } from './engine-options.js';
 import { JobHandle } from './job-handle.js';
 import type { JobRuntime } from './job-runtime.js';
@@ -116,7 +116,7 @@ export class Engine implements Lifecycle {
         { jobName },
       );
     }
-    const runtime = createJobContainer(this.container, definition, handler).get<JobRuntime>(TYPES.JobRuntime);
+    const runtime = this.container.get<JobFactory>(TYPES.JobFactory)(definition, handler);
     const entry = { runtime, handle: new JobHandle(runtime, this.registry), origin };
     this.#jobs.set(jobName, entry);
     return entry;
