@@ -1,8 +1,6 @@
-import { systemClock } from '../../packages/core/src/foundation/clock.js';
 import { type Deferred, deferred } from '../../packages/core/src/foundation/deferred.js';
-import { silentLogger } from '../../packages/core/src/foundation/logger.js';
 import type { ConnectionEvent, DriverSession } from '../../packages/core/src/registry/driver.js';
-import { nativeDriver } from '../../packages/core/src/registry/native-driver.js';
+import { type Client, driverOf } from './drivers.js';
 
 /** A driver session of a test, with what it said about its connection. */
 export interface TestSession {
@@ -13,9 +11,11 @@ export interface TestSession {
   next(event: ConnectionEvent): Promise<void>;
 }
 
-/** Opens sessions with the native driver and closes those it opened. */
+/** Opens sessions and closes those it opened. */
 export class TestSessions {
   readonly #open: DriverSession[] = [];
+
+  constructor(private readonly client: Client = 'wire') {}
 
   /** Opens a session of four seconds; resolves when it is connected. */
   async open(connectString: string, digest?: string): Promise<TestSession> {
@@ -28,13 +28,7 @@ export class TestSessions {
   async start(connectString: string, digest?: string): Promise<TestSession> {
     const events: ConnectionEvent[] = [];
     const waiting = new Map<ConnectionEvent, Deferred<void>>();
-    const driver = nativeDriver({
-      connectString,
-      sessionTimeoutMilliseconds: 4_000,
-      ...(digest === undefined ? {} : { digest }),
-      logger: silentLogger,
-      clock: systemClock,
-    });
+    const driver = driverOf(this.client, { connectString, ...(digest === undefined ? {} : { digest }) });
     const session = await driver.open((event) => {
       events.push(event);
       waiting.get(event)?.resolve();

@@ -8,16 +8,15 @@ import {
   type ShardingContext,
   type SkipReason,
   silentLogger,
-  systemClock,
   type TraceEvent,
 } from '@elasticjob/core';
 import { MemoryTraceSink } from '@elasticjob/core/testing';
 import { startProxy, type TcpProxy } from '@elasticjob/test-support';
 import { deferred } from '../../packages/core/src/foundation/deferred.js';
 import type { DriverSession } from '../../packages/core/src/registry/driver.js';
-import { nativeDriver } from '../../packages/core/src/registry/native-driver.js';
 import { loadNativePackage, type NativeClient } from '../../packages/core/src/registry/native-driver-package.js';
 import { SessionRegistry } from '../../packages/core/src/registry/session-registry.js';
+import { type Client, driverOf } from './drivers.js';
 
 /** One call of the job's handler. */
 export interface Call {
@@ -42,6 +41,8 @@ export interface KernelClusterOptions {
   readonly work?: (context: ShardingContext, instance: string) => void | Promise<void>;
   readonly engine?: Partial<EngineOptions>;
   readonly digest?: string;
+  /** Default `'wire'`. */
+  readonly client?: Client;
 }
 
 export const JOB = 'job';
@@ -83,6 +84,7 @@ export class KernelCluster {
         namespace: this.namespace,
         sessionTimeoutMilliseconds: SESSION_MS,
         baseSleepTimeMilliseconds: 100,
+        client: this.#client,
         ...(digest === undefined ? {} : { digest }),
       },
       instanceId,
@@ -95,6 +97,10 @@ export class KernelCluster {
     await engine.start();
     await engine.add(this.definition(overrides.job), { execute: (context) => this.#execute(context, name) });
     return node;
+  }
+
+  get #client(): Client {
+    return this.options.client ?? 'wire';
   }
 
   definition(job: Partial<JobOptions> = {}): ReturnType<typeof defineJob> {
@@ -155,7 +161,7 @@ export class KernelCluster {
   async operator(digest = this.options.digest): Promise<Registry> {
     const common = { sessionTimeoutMilliseconds: SESSION_MS, ...(digest === undefined ? {} : { digest }) };
     const { connectString, namespace } = this;
-    const driver = nativeDriver({ ...common, connectString, logger: silentLogger, clock: systemClock });
+    const driver = driverOf(this.#client, { ...common, connectString });
     const registry = new SessionRegistry({ ...common, namespace, driver, describe: connectString });
     this.#operators.push(registry);
     await registry.start();

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ownRoot, TestSessions } from './driver-sessions.js';
 import { expectNotificationFirst } from './notification-order.js';
 
-const sessions = new TestSessions();
+const sessions = new TestSessions('native');
 let ensemble: ZooKeeper;
 
 beforeAll(async () => {

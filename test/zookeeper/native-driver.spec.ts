@@ -9,7 +9,7 @@ import { ownRoot, TestSessions, watching } from './driver-sessions.js';
 import { expectNotificationFirst } from './notification-order.js';
 
 const connectString = inject('zookeeper');
-const sessions = new TestSessions();
+const sessions = new TestSessions('native');
 const proxies: TcpProxy[] = [];
 
 afterEach(async () => {

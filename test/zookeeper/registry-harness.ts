@@ -1,20 +1,22 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { startProxy, type TcpProxy } from '@elasticjob/test-support';
-import { systemClock } from '../../packages/core/src/foundation/clock.js';
 import { deferred } from '../../packages/core/src/foundation/deferred.js';
-import { silentLogger } from '../../packages/core/src/foundation/logger.js';
 import type { Driver } from '../../packages/core/src/registry/driver.js';
-import { nativeDriver } from '../../packages/core/src/registry/native-driver.js';
 import type { RegistryHarness } from '../../packages/core/src/registry/registry.contract.js';
 import type { Registry } from '../../packages/core/src/registry/registry.js';
 import { inState } from '../../packages/core/src/registry/registry-harness.contract.js';
 import { SessionRegistry } from '../../packages/core/src/registry/session-registry.js';
 import { TestSessions } from './driver-sessions.js';
+import { type Client, driverOf } from './drivers.js';
 
 let counter = 0;
 
 /** Registries on a real server, each behind a proxy of its own, with sessions of four seconds. */
-export async function zookeeperHarness(connectString: string, digest?: string): Promise<RegistryHarness> {
+export async function zookeeperHarness(
+  client: Client,
+  connectString: string,
+  digest?: string,
+): Promise<RegistryHarness> {
   const namespace = `contract-${process.pid}-${Date.now()}-${counter++}`;
   const proxies = new Map<Registry, Promise<TcpProxy>>();
   const witnesses = new TestSessions();
@@ -32,7 +34,7 @@ export async function zookeeperHarness(connectString: string, digest?: string): 
       const given = { namespace, sessionTimeoutMilliseconds: 4_000, digest, ...options };
       const registry = new SessionRegistry({
         ...given,
-        driver: driverBehind(starting, given),
+        driver: driverBehind(client, starting, given),
         describe: connectString,
       });
       proxies.set(registry, starting);
@@ -69,22 +71,20 @@ export async function zookeeperHarness(connectString: string, digest?: string): 
   return harness;
 }
 
+/** A driver to a proxy that is still starting. */
 function driverBehind(
+  client: Client,
   starting: Promise<TcpProxy>,
-  options: { readonly sessionTimeoutMilliseconds?: number; readonly digest?: string | undefined },
+  { sessionTimeoutMilliseconds, digest }: { sessionTimeoutMilliseconds: number; digest?: string | undefined },
 ): Driver {
-  const { sessionTimeoutMilliseconds = 4_000, digest } = options;
-  const driver = starting.then(({ port }) =>
-    nativeDriver({
+  const made = (port: number): Driver =>
+    driverOf(client, {
       connectString: `127.0.0.1:${port}`,
       sessionTimeoutMilliseconds,
       ...(digest === undefined ? {} : { digest }),
-      logger: silentLogger,
-      clock: systemClock,
-    }),
-  );
+    });
   return {
-    capabilities: { atomicCommit: false, aclAtCreation: false, recursiveWatch: false, tls: false },
-    open: async (onEvent) => (await driver).open(onEvent),
+    capabilities: made(0).capabilities,
+    open: async (onEvent) => made((await starting).port).open(onEvent),
   };
 }

@@ -51,6 +51,7 @@ export type {
   WriteResult,
 } from './registry/registry.js';
 export type { RegistryOptions } from './registry/registry-options.js';
+export type { SaslCredentials, TlsOptions } from './registry/wire-driver.js';
 // extension points
 export { type ExtensionSet, extensionModule, TYPES } from './runtime/container.js';
 // engine

@@ -35,6 +35,8 @@ export interface DriverSession {
   readonly id: bigint;
   /** Granted session timeout in milliseconds, 0 until connected. */
   readonly timeoutMs: number;
+  /** Why there is no connection, as far as the client library tells; `null` while there is one. */
+  readonly problem?: string | null;
   /** Creates one node; parents must exist. With credentials, resolves only once the node is protected. */
   create(path: string, value: string, mode: CreateMode): Promise<{ readonly path: string; readonly czxid: bigint }>;
   /** Value and stat; the watcher hears a change of the value or the removal. */

@@ -36,6 +36,7 @@ export interface SessionKeeperParts {
 export class SessionKeeper {
   #session = NO_SESSION;
   #link: Link | null = null;
+  #problem: () => string | null = () => null;
   #deadline: Timer | undefined;
   readonly #listeners = new Set<(session: Session) => void>();
   readonly #undelivered: Session[] = [];
@@ -56,6 +57,11 @@ export class SessionKeeper {
   /** The connection to send requests on, `null` while there is none. */
   get link(): Link | null {
     return this.#link;
+  }
+
+  /** Why there is no connection, as far as anybody tells. */
+  get problem(): string | null {
+    return this.#problem();
   }
 
   /** Hears every change, in order. Returns the undo. */
@@ -122,6 +128,7 @@ export class SessionKeeper {
     const opening = this.parts.driver.open((event) => hear(event));
     try {
       const driver = await abortable(opening, signal);
+      this.#problem = () => driver.problem ?? null;
       hear = (event) => this.#hear(driver, event, ended);
       for (const event of early) hear(event);
       await abortable(ended.promise, signal).catch(() => undefined);
@@ -130,6 +137,7 @@ export class SessionKeeper {
     } catch (error) {
       if (signal.aborted) this.#discard(opening);
       else this.parts.logger.warn('cannot open a registry session', this.#where(error));
+      this.#problem = () => messageOf(error);
       if (ElasticJobError.is(error) && !error.retryable) this.refused.reject(error);
     }
     return this.#session.connection > before;

@@ -242,8 +242,12 @@ export class SessionRegistry implements Registry {
     const { connectionTimeoutMilliseconds: timeout, describe, waitForRegistry } = this.#options;
     while (!(await this.#connectedWithin(timeout))) {
       if (this.session.state === 'closed') throw new StoppedError('the registry was stopped before it was connected');
-      if (!waitForRegistry) throw connectionTimeout(describe, timeout);
-      this.#logger.warn('still waiting for the registry', { registry: describe, waitedMs: timeout });
+      if (!waitForRegistry) throw connectionTimeout(describe, timeout, this.#keeper.problem);
+      this.#logger.warn('still waiting for the registry', {
+        registry: describe,
+        waitedMs: timeout,
+        problem: this.#keeper.problem,
+      });
     }
   }
 
@@ -343,9 +347,10 @@ function closed(what: string): RegistryError {
   return new RegistryError('REGISTRY_CLOSED', `${what}: the registry was stopped; make a new one`);
 }
 
-function connectionTimeout(describe: string, timeout: number): RegistryError {
+function connectionTimeout(describe: string, timeout: number, problem: string | null): RegistryError {
+  const seen = problem === null ? '' : ` (${problem})`;
   const remedy = 'start it, correct the connect string, or set waitForRegistry to keep trying';
-  const message = `no connection to the registry at ${describe} within ${timeout} ms: ${remedy}`;
+  const message = `no connection to the registry at ${describe} within ${timeout} ms${seen}: ${remedy}`;
   return new RegistryError('CONNECTION_TIMEOUT', message, { retryable: true });
 }
 

@@ -18,6 +18,7 @@ import { nativeDriver } from '../registry/native-driver.js';
 import type { Registry } from '../registry/registry.js';
 import { REGISTRY_DEFAULTS } from '../registry/registry-options.js';
 import { SessionRegistry } from '../registry/session-registry.js';
+import { wireDriver } from '../registry/wire-driver.js';
 import { AlarmClock } from '../schedule/alarm-clock.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
 import { changeLog, fanOut } from '../tracing/trace-sinks.js';
@@ -164,6 +165,7 @@ function drainOptions(options: EngineOptions): DrainOptions {
 function zooKeeperRegistry(options: ZooKeeperOptions, common: { clock: Clock; logger: Logger }): Registry {
   const { connectString } = options;
   const { sessionTimeoutMilliseconds = REGISTRY_DEFAULTS.sessionTimeoutMilliseconds } = options;
-  const driver = nativeDriver({ ...options, ...common, sessionTimeoutMilliseconds });
+  const open = options.client === 'native' ? nativeDriver : wireDriver;
+  const driver = open({ ...options, ...common, sessionTimeoutMilliseconds });
   return new SessionRegistry({ ...options, ...common, driver, describe: connectString });
 }

@@ -18,6 +18,10 @@ describe('the options of an engine', () => {
     ['an embedded registry', { registry: 'embedded' }],
     ['a ZooKeeper', { registry: zooKeeper }],
     ['a ZooKeeper with credentials', { registry: { ...zooKeeper, digest: 'user:pass:word' } }],
+    ['the other client library', { registry: { ...zooKeeper, client: 'native' } }],
+    ['an encrypted connection', { registry: { ...zooKeeper, tls: true } }],
+    ['certificates', { registry: { ...zooKeeper, tls: { ca: ['PEM'], cert: Buffer.from('PEM'), key: 'PEM' } } }],
+    ['a user', { registry: { ...zooKeeper, sasl: { username: 'shop', password: 'secret' } } }],
     ['a namespace of several levels', { registry: { ...zooKeeper, namespace: 'teams/shop' } }],
     ['a registry of the application', { registry: new MemoryServer().registry({ namespace: 'mine' }) }],
     ['patience', { registry: 'embedded', drainTimeoutMs: 0, abortGraceMs: 1, handoverTimeoutMs: 2 }],
@@ -38,6 +42,18 @@ describe('the options of an engine', () => {
     ['a namespace with an empty level', { registry: { ...zooKeeper, namespace: 'a//b' } }, /registry\.namespace:/],
     ['a misspelt option', { registry: 'embedded', abortGraceMS: 1 }, /abortGraceMS: .*did you mean abortGraceMs\?/],
     ["Java's name", { registry: { ...zooKeeper, serverLists: 'x' } }, /serverLists: .*did you mean connectString\?/],
+    [
+      'an unknown client library',
+      { registry: { ...zooKeeper, client: 'java' } },
+      /client: expected 'wire' or 'native'/,
+    ],
+    [
+      'an encrypted connection with a library that cannot',
+      { registry: { ...zooKeeper, client: 'native', tls: true, sasl: { username: 'a', password: 'b' } } },
+      /registry\.tls: the client 'native' cannot.*registry\.sasl: the client 'native' cannot/s,
+    ],
+    ['a certificate as a number', { registry: { ...zooKeeper, tls: { ca: 1 } } }, /registry\.tls: expected true, or/],
+    ['a user without a name', { registry: { ...zooKeeper, sasl: { password: 'x' } } }, /registry\.sasl\.username: /],
     ['sinks that are no list', { registry: 'embedded', traceSinks: {} }, /traceSinks: expected a list/],
     [
       'a negative timeout',
@@ -80,5 +96,8 @@ describe('the options of an engine', () => {
     const problems = problemsOf({ registry: { ...zooKeeper, digest: 'secret-without-user' } });
     expect(problems).toMatch(/registry\.digest: expected user:password/);
     expect(problems).not.toContain('secret');
+    const sasl = problemsOf({ registry: { ...zooKeeper, sasl: { user: 'shop', password: { secret: 1 } } } });
+    expect(sasl).toMatch(/registry\.sasl/);
+    expect(sasl).not.toContain('secret');
   });
 });

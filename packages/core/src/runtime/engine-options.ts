@@ -8,12 +8,25 @@ import { show, suggestion } from '../job/option-problems.js';
 import type { Registry } from '../registry/registry.js';
 import type { RegistryOptions } from '../registry/registry-options.js';
 import { validPath } from '../registry/registry-path.js';
+import type { SaslCredentials, TlsOptions } from '../registry/wire-driver.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
 
 /** How to reach a ZooKeeper. */
 export interface ZooKeeperOptions extends Omit<RegistryOptions, 'clock' | 'logger'> {
   /** Servers, `host:port,host:port`. */
   readonly connectString: string;
+  /**
+   * The client library: `'wire'`, our own; or `'native'`, the npm package `zookeeper`, which has no transactions, no TLS
+   * and no SASL (docs/guarantees.md says what that costs). Default `'wire'`.
+   */
+  readonly client?: 'wire' | 'native';
+  /**
+   * Encrypts the connections: `true` trusts the authorities that Node.js trusts; an object says whom to trust (`ca`) and
+   * what to show of oneself (`cert`, `key`), as texts in PEM or Buffers. Default: not encrypted.
+   */
+  readonly tls?: TlsOptions;
+  /** The user that connections log in as, by SASL DIGEST-MD5. Default: none. */
+  readonly sasl?: SaslCredentials;
 }
 
 /** What an engine is made of. Everything but the registry has a default. */
@@ -57,6 +70,30 @@ const namespace = z
 
 const SERVERS = /^[^,/:\s]+:\d{1,5}(,[^,/:\s]+:\d{1,5})*$|^(\[[0-9a-fA-F:]+\]:\d{1,5},?)+$/;
 
+const pem = z.custom(isPem, 'expected a text in PEM, a Buffer, or a list of these').optional();
+
+const tls = z.union(
+  [
+    z.boolean(),
+    z.strictObject({
+      ca: pem,
+      cert: pem,
+      key: pem,
+      pfx: pem,
+      passphrase: z.string().optional(),
+      servername: z.string().optional(),
+      minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional(),
+      rejectUnauthorized: z.boolean().optional(),
+    }),
+  ],
+  'expected true, or { ca, cert, key } with texts in PEM',
+);
+
+const sasl = z.strictObject(
+  { username: z.string('expected a text').min(1, 'expected a name'), password: z.string('expected a text') },
+  'expected { username, password }',
+);
+
 const zooKeeper = z.strictObject({
   connectString: z
     .string('expected the servers, such as 127.0.0.1:2181')
@@ -77,6 +114,9 @@ const zooKeeper = z.strictObject({
   sessionTimeoutMilliseconds: patience,
   connectionTimeoutMilliseconds: patience,
   waitForRegistry: z.boolean('expected true or false').optional(),
+  client: z.enum(['wire', 'native'], "expected 'wire' or 'native'").optional(),
+  tls: tls.optional(),
+  sasl: sasl.optional(),
 });
 
 const LABEL = 'expected 1 to 63 letters, digits, ".", "_" or "-", a letter or digit at both ends';
@@ -127,13 +167,25 @@ export function checkEngineOptions(options: EngineOptions): void {
       );
     }
   } else if (!isRegistry(registry)) {
-    issues.push(...problems(zooKeeper, registry, ['registry']));
+    issues.push(...problems(zooKeeper, registry, ['registry']), ...inabilities(registry));
   }
   if (issues.length === 0) return;
   throw new ConfigurationError(
     'INVALID_CONFIGURATION',
     `the engine cannot be made of these options:\n${issues.map((issue) => `- ${issue}`).join('\n')}`,
   );
+}
+
+/** What the native client is asked for and cannot do. */
+function inabilities({ client, tls, sasl }: ZooKeeperOptions): string[] {
+  if (client !== 'native') return [];
+  const asked = [tls !== undefined && tls !== false ? 'tls' : [], sasl !== undefined ? 'sasl' : []].flat();
+  return asked.map((option) => `registry.${option}: the client 'native' cannot do this; use the client 'wire'`);
+}
+
+function isPem(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every((entry) => typeof entry === 'string' || Buffer.isBuffer(entry));
+  return typeof value === 'string' || Buffer.isBuffer(value);
 }
 
 function problems(schema: z.ZodObject, value: unknown, path: readonly string[]): string[] {

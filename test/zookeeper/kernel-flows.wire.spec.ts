@@ -1,0 +1,3 @@
+import { kernelFlows } from './kernel-flows.contract.js';
+
+kernelFlows('wire');
