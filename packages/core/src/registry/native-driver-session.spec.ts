@@ -90,6 +90,24 @@ describe('NativeSession.create', () => {
     await expect(session.create('/a', '', 'ephemeral')).rejects.toMatchObject({ code: 'NODE_EXISTS' });
   });
 
+  it('fails alone when the connection is lost while the node is sent, and leaves no failure that nobody waits for', async () => {
+    const { client, session } = connected();
+    client.a_create = () => {
+      client.state = 0;
+      return 0;
+    };
+    const unhandled: unknown[] = [];
+    const onUnhandled = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', onUnhandled);
+    try {
+      await expect(session.create('/a', '', 'ephemeral')).rejects.toMatchObject({ code: 'CONNECTION_LOSS' });
+      await settle();
+    } finally {
+      process.off('unhandledRejection', onUnhandled);
+    }
+    expect(unhandled).toEqual([]);
+  });
+
   it('does not keep a node that it could not give to the digest', async () => {
     const { client, session } = connected('user:password');
     client.setAclCode = -114;

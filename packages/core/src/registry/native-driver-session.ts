@@ -92,6 +92,8 @@ export class NativeSession implements DriverSession {
     }
     // The server answers in order: this reads the node that was just created, without waiting for a second round trip.
     const reading = this.exists(path);
+    // Both can fail of the same loss; the create tells of it, and the reading's own failure is not to end the process.
+    reading.catch(() => undefined);
     await creating;
     return { path, czxid: this.#identity(path, mode, await reading) };
   }
