@@ -121,7 +121,10 @@ export interface TreeSnapshot {
   readonly revision: number;
 }
 
-/** Called with the picture before and after; a change that came and went in between shows only in the stats. */
+/**
+ * Called with the picture before and after; a change that came and went in between shows only in the stats. When a change
+ * was told, or the connection cut, and what was read anew says the same as before, both are the same picture.
+ */
 export type TreeListener = (before: TreeSnapshot, after: TreeSnapshot) => void;
 
 /**

@@ -226,6 +226,7 @@ export class WatchedTree implements TreeWatch {
 
   #publish(waiters: readonly Deferred<TreeSnapshot>[]): void {
     const places = [...this.#places.values()];
+    const inDoubt = places.some((place) => !place.fresh);
     for (const place of places) place.published();
     const nodes = new Map(places.map((place) => [place.path, place.node.value ?? null]));
     const lists = new Map(
@@ -238,7 +239,8 @@ export class WatchedTree implements TreeWatch {
       this.#waiters.delete(waiter);
       waiter.resolve(this.#snapshot);
     }
-    if (before.revision > 0 && this.#snapshot !== before) this.#tell(before, this.#snapshot);
+    // Whoever waits for certainty hears of it, also when nothing has changed.
+    if (before.revision > 0 && (inDoubt || this.#snapshot !== before)) this.#tell(before, this.#snapshot);
   }
 
   #tell(before: TreeSnapshot, after: TreeSnapshot): void {
