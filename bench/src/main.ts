@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { clients } from './clients.js';
 import { cronNext } from './cron-next.js';
 import type { Figure, Question } from './question.js';
 import { reOwn } from './re-own.js';
@@ -10,7 +11,7 @@ import { table } from './table.js';
 import { tickLag } from './tick-lag.js';
 import { zookeeperCost } from './zookeeper-cost.js';
 
-const QUESTIONS: readonly Question[] = [cronNext, tickLag, zookeeperCost, reOwn, scaleJobs, scaleItems];
+const QUESTIONS: readonly Question[] = [cronNext, clients, tickLag, zookeeperCost, reOwn, scaleJobs, scaleItems];
 
 const USAGE = `Usage: npm run bench -- [question…]
 
