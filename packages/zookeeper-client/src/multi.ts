@@ -2,7 +2,7 @@ import { type Acl, writeAcl } from './acl.js';
 import { codeOfServer, type ZooKeeperErrorCode } from './errors.js';
 import type { JuteReader, JuteWriter } from './jute.js';
 import { protocolError } from './jute.js';
-import { CREATE_FLAGS, type CreateMode, OP } from './protocol.js';
+import { CREATE_FLAGS, type CreateMode, isSequential, OP } from './protocol.js';
 import { readStat, type Stat } from './stat.js';
 
 /** One step of a transaction. `version` -1, the default, is any. */
@@ -67,11 +67,18 @@ export function createOp(mode: CreateMode, plain: number): number {
 export function writeMulti(
   out: JuteWriter,
   operations: readonly MultiOperation[],
-  full: (path: string) => string,
+  full: (path: string, sequential: boolean) => string,
   defaultAcl: readonly Acl[],
 ): void {
-  for (const operation of operations) writeOperation(out, operation, full(operation.path), defaultAcl);
+  for (const operation of operations) {
+    writeOperation(out, operation, full(operation.path, createsSequential(operation)), defaultAcl);
+  }
   writeHeader(out, -1, true);
+}
+
+/** Whether the server makes the path of the operation longer. */
+export function createsSequential(operation: MultiOperation): boolean {
+  return operation.kind === 'create' && isSequential(operation.mode ?? 'persistent');
 }
 
 function writeOperation(out: JuteWriter, operation: MultiOperation, path: string, defaultAcl: readonly Acl[]): void {

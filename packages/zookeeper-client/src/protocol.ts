@@ -51,6 +51,11 @@ export const CREATE_FLAGS: Readonly<Record<CreateMode, number>> = {
   'persistent-sequential-ttl': 6,
 };
 
+/** Whether the server makes the name longer, by ten digits. */
+export function isSequential(mode: CreateMode): boolean {
+  return mode.includes('sequential');
+}
+
 /** What a server tells of a node, by the number of the event on the wire; others are of no interest. */
 export const EVENT_KINDS: ReadonlyMap<number, 'created' | 'deleted' | 'changed' | 'children'> = new Map([
   [1, 'created'],

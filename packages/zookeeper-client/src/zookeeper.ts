@@ -3,10 +3,18 @@ import { connectionLoss } from './channel.js';
 import { messageOf, serverError, ZooKeeperError } from './errors.js';
 import { eventQueue } from './event-queue.js';
 import type { JuteReader, JuteWriter } from './jute.js';
-import { createOp, type MultiOperation, type MultiResult, readMulti, writeCreate, writeMulti } from './multi.js';
+import {
+  createOp,
+  createsSequential,
+  type MultiOperation,
+  type MultiResult,
+  readMulti,
+  writeCreate,
+  writeMulti,
+} from './multi.js';
 import { type AuthInfo, type Settings, settingsOf, type ZooKeeperOptions } from './options.js';
 import { Chroot, checkPath } from './paths.js';
-import { ANY_WATCH, type CreateMode, OP, WATCH_MODES } from './protocol.js';
+import { ANY_WATCH, type CreateMode, isSequential, OP, WATCH_MODES } from './protocol.js';
 import { Session, type SessionEvent } from './session.js';
 import type { SessionState } from './session-state.js';
 import { readStat, type Stat } from './stat.js';
@@ -49,6 +57,8 @@ export interface WatchHandle {
 interface Plan<T> {
   readonly name: string;
   readonly path: string | undefined;
+  /** Whether the server makes the path longer. */
+  readonly sequential?: boolean;
   readonly op: number;
   readonly write: (out: JuteWriter) => void;
   readonly read: (input: JuteReader, zxid: bigint) => T;
@@ -79,7 +89,7 @@ export class ZooKeeper {
   readonly #watches: WatchTable;
   readonly #session: Session;
   readonly #relative = (full: string): string => this.#chroot.relative(full);
-  readonly #full = (path: string): string => this.#chroot.full(path);
+  readonly #full = (path: string, sequential = false): string => this.#chroot.full(path, sequential);
 
   /** Opens nothing. Throws a `ZooKeeperError` of code `INVALID_OPTIONS` that names the option. */
   constructor(options: ZooKeeperOptions) {
@@ -171,12 +181,13 @@ export class ZooKeeper {
     data: string | Buffer = '',
     { mode = 'persistent', acl = this.#settings.defaultAcl, ttlMs, signal }: CreateOptions = {},
   ): Promise<{ path: string; stat: Stat; zxid: bigint }> {
+    const sequential = isSequential(mode);
     return this.#request({
       name: 'create',
       path,
+      sequential,
       op: createOp(mode, OP.create2),
-      // A name that the server makes up may be nothing but its number.
-      write: (out) => writeCreate(out, { path: this.#full(path), data, mode, acl, ttlMs }),
+      write: (out) => writeCreate(out, { path: this.#full(path, sequential), data, mode, acl, ttlMs }),
       read: (input, zxid) => ({ path: this.#relative(input.string()), stat: readStat(input), zxid }),
       signal,
     });
@@ -327,7 +338,7 @@ export class ZooKeeper {
    * if (!result.committed) console.log(`operation ${result.index}: ${result.code}`);
    */
   async multi(operations: readonly MultiOperation[], { signal }: RequestOptions = {}): Promise<MultiResult> {
-    for (const { path } of operations) checkPath(path, 'multi');
+    for (const operation of operations) checkPath(operation.path, 'multi', createsSequential(operation));
     if (operations.length === 0) return { committed: true, zxid: this.lastZxid, results: [] };
     return this.#request({
       name: 'multi',
@@ -389,8 +400,7 @@ export class ZooKeeper {
   #request<T>(plan: Plan<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const { name, path, op, signal } = plan;
-      if (path !== undefined && op !== OP.create2) checkPath(path, name);
-      else if (path !== undefined) checkPath(sequentialPath(path), name);
+      if (path !== undefined) checkPath(path, name, plan.sequential);
       signal?.throwIfAborted();
       const { channel } = this.#session;
       if (channel === null) throw refused(this.#session.refusal, name, path);
@@ -481,11 +491,6 @@ function readStatAnswer(input: JuteReader, zxid: bigint): { stat: Stat; zxid: bi
 
 function readNothing(_input: JuteReader, zxid: bigint): { zxid: bigint } {
   return { zxid };
-}
-
-/** A sequential node's name may be nothing but the number that the server makes up. */
-function sequentialPath(path: string): string {
-  return path.endsWith('/') && path !== '/' ? `${path}0` : path;
 }
 
 /** The same error, for one request. */
