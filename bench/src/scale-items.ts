@@ -1,8 +1,8 @@
-import { createEngine, type Engine, systemClock } from '@elasticjob/core';
+import { createEngine, systemClock } from '@elasticjob/core';
 import { type Deferred, deferred } from '@elasticjob/core/testing';
 import { startZooKeeper, type ZooKeeper } from '@elasticjob/test-support';
 import type { Figure, Question } from './question.js';
-import { endedTooEarly, type LoopDelay, lateness, ScaleProcess } from './scale-process.js';
+import { endedTooEarly, type LoopDelay, lateness, registryAt, ScaleProcess } from './scale-process.js';
 import { LoadMeter } from './server-load.js';
 import { figure, median } from './statistics.js';
 
@@ -158,8 +158,7 @@ class Fleet {
 
   /** How often items were given to somebody else, since they exist. */
   async moves(): Promise<number> {
-    const { connectString } = this.zookeeper;
-    const reader: Engine = createEngine({ registry: { connectString, namespace: this.namespace } });
+    const reader = createEngine({ registry: registryAt(this.zookeeper, this.namespace) });
     await reader.start();
     const read = async (item: number): Promise<number> =>
       (await reader.registry.read(`job-0/sharding/${item}/instance`))?.stat.version ?? 0;
@@ -184,11 +183,10 @@ class Fleet {
   }
 
   #spawn(): Promise<ScaleProcess> {
-    const { connectString } = this.zookeeper;
     // Ids in no order, as those of containers are.
     const id = (++this.#counted * 37) % 101;
     const setup = {
-      registry: { connectString, namespace: this.namespace, sessionTimeoutMilliseconds: 40_000 },
+      registry: registryAt(this.zookeeper, this.namespace),
       instanceId: `10.0.0.${id}@-@${id}`,
       jobs: 1,
       items: ITEMS,

@@ -1,7 +1,7 @@
 import { systemClock } from '@elasticjob/core';
 import { startZooKeeper, type ZooKeeper } from '@elasticjob/test-support';
 import { atMost, type Figure, type Question } from './question.js';
-import { lateness, ScaleProcess, type ScaleSetup } from './scale-process.js';
+import { lateness, registryAt, ScaleProcess, type ScaleSetup } from './scale-process.js';
 import { LoadMeter } from './server-load.js';
 import { figure } from './statistics.js';
 
@@ -39,8 +39,8 @@ export const scaleJobs: Question = {
   },
 };
 
-const setup = ({ connectString }: ZooKeeper, name: string, firesEach: ScaleSetup['firesEach']): ScaleSetup => ({
-  registry: { connectString, namespace: `scale-jobs-${name}`, sessionTimeoutMilliseconds: 40_000 },
+const setup = (zookeeper: ZooKeeper, name: string, firesEach: ScaleSetup['firesEach']): ScaleSetup => ({
+  registry: registryAt(zookeeper, `scale-jobs-${name}`),
   instanceId: '10.0.0.1@-@1',
   jobs: JOBS,
   items: ITEMS,

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { systemClock, type ZooKeeperOptions } from '@elasticjob/core';
 import { type Deferred, deferred } from '@elasticjob/core/testing';
+import type { ZooKeeper } from '@elasticjob/test-support';
 import { figure } from './statistics.js';
 
 const WORKER = fileURLToPath(new URL('./scale-worker.js', import.meta.url));
@@ -17,6 +18,13 @@ export interface ScaleSetup {
   readonly strategy: string;
   /** Whether each job fires once a minute, the jobs spread over it, or only at new year. */
   readonly firesEach: 'minute' | 'year';
+}
+
+/** How processes reach the server. `ZOOKEEPER_CLIENT` in the environment, `wire` or `native`, chooses the client library. */
+export function registryAt({ connectString }: ZooKeeper, namespace: string): ZooKeeperOptions {
+  const { ZOOKEEPER_CLIENT: client } = process.env;
+  const chosen = client === 'wire' || client === 'native' ? ({ client } as const) : {};
+  return { connectString, namespace, sessionTimeoutMilliseconds: 40_000, ...chosen };
 }
 
 /** What a process is to do. */
