@@ -2,7 +2,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { clients } from './clients.js';
 import { cronNext } from './cron-next.js';
-import type { Figure, Question } from './question.js';
+import { type Figure, KERNEL_CLIENTS, type KernelClient, type Question } from './question.js';
 import { reOwn } from './re-own.js';
 import { scaleItems } from './scale-items.js';
 import { scaleJobs } from './scale-jobs.js';
@@ -13,27 +13,32 @@ import { zookeeperCost } from './zookeeper-cost.js';
 
 const QUESTIONS: readonly Question[] = [cronNext, clients, tickLag, zookeeperCost, reOwn, scaleJobs, scaleItems];
 
-const USAGE = `Usage: npm run bench -- [question…]
+const USAGE = `Usage: npm run bench -- [--client wire|native] [question…]
 
 Answers the named questions, or all of them (about two minutes), and prints a table of figures and budgets.
 
 Questions:
 ${QUESTIONS.map(({ name, asks }) => `  ${name.padEnd(16)}${asks}`).join('\n')}
 
+With --client only that client library is put under the kernel, otherwise one after the other.
 A ZooKeeper server is started where one is needed. Environment: ZOOKEEPER_HOME names an unpacked ZooKeeper distribution;
 without it Debian's package is used. Exit status: 0, also when a budget is missed; 1 when a question has no answer.
 `;
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { help: { type: 'boolean' } } });
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { help: { type: 'boolean' }, client: { type: 'string' } },
+  });
   if (values.help) {
     process.stdout.write(USAGE);
     return;
   }
+  const terms = { clients: chosenClients(values.client) };
   const figures: Figure[] = [];
   for (const question of chosen(positionals)) {
     progress(question.asks);
-    figures.push(...(await question.answer((text) => progress(`  ${text}`))));
+    figures.push(...(await question.answer((text) => progress(`  ${text}`), terms)));
   }
   process.stdout.write(`${machine()}\n\n${table(figures)}\n`);
 }
@@ -46,6 +51,13 @@ function chosen(names: readonly string[]): readonly Question[] {
     if (question !== undefined) return question;
     throw new Error(`there is no question '${name}'; there are: ${[...known.keys()].join(', ')}`);
   });
+}
+
+function chosenClients(name: string | undefined): readonly KernelClient[] {
+  if (name === undefined) return KERNEL_CLIENTS;
+  const found = KERNEL_CLIENTS.filter((client) => client === name);
+  if (found.length === 1) return found;
+  throw new Error(`--client is '${name}', expected ${KERNEL_CLIENTS.join(' or ')}`);
 }
 
 /** With the load of the last minute: a machine that is busy with other things gives figures about those. */

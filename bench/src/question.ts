@@ -1,3 +1,5 @@
+import type { ZooKeeperOptions } from '@elasticjob/core';
+
 /** One line of the table. */
 export interface Figure {
   /** What was measured, with its size: `1,000 jobs every second, memory registry`. */
@@ -8,6 +10,18 @@ export interface Figure {
   readonly budget?: { readonly promise: string; readonly met: boolean };
 }
 
+/** The client library that the kernel stands on. */
+export type KernelClient = NonNullable<ZooKeeperOptions['client']>;
+
+/** Both of them, ours first. */
+export const KERNEL_CLIENTS: readonly KernelClient[] = ['wire', 'native'];
+
+/** What a person may choose. */
+export interface Terms {
+  /** Questions that depend on it are answered for each of these. */
+  readonly clients: readonly KernelClient[];
+}
+
 /** A question about cost or speed, and how to answer it on this machine. */
 export interface Question {
   /** What to call it on the command line. */
@@ -15,7 +29,7 @@ export interface Question {
   /** The question in words. */
   readonly asks: string;
   /** Measures; `say` tells a waiting person what is going on. */
-  answer(say: (progress: string) => void): Promise<Figure[]>;
+  answer(say: (progress: string) => void, terms: Terms): Promise<Figure[]>;
 }
 
 /** The budget "`value` is at most `limit`". */

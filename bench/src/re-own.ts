@@ -9,7 +9,7 @@ import {
 } from '@elasticjob/core';
 import { type Deferred, deferred } from '@elasticjob/core/testing';
 import { startZooKeeper, type ZooKeeper } from '@elasticjob/test-support';
-import { atMost, type Figure, type Question } from './question.js';
+import { atMost, type Figure, type KernelClient, type Question } from './question.js';
 import { LoadMeter } from './server-load.js';
 import { figure, median } from './statistics.js';
 
@@ -29,11 +29,13 @@ const BUDGET_MS = 1000;
 export const reOwn: Question = {
   name: 're-own',
   asks: 'How soon are the items of an instance that goes owned by the others?',
-  async answer(say) {
+  async answer(say, { clients }) {
     const zookeeper = await startZooKeeper({ own: true, tickTime: 2000, durable: true });
     try {
       const figures: Figure[] = [];
-      for (const items of [100, 1000]) figures.push(...(await measure(zookeeper, items, say)));
+      for (const client of clients) {
+        for (const items of [100, 1000]) figures.push(...(await measure(zookeeper, client, items, say)));
+      }
       return figures;
     } finally {
       await zookeeper.stop();
@@ -41,9 +43,14 @@ export const reOwn: Question = {
   },
 };
 
-async function measure(zookeeper: ZooKeeper, items: number, say: (progress: string) => void): Promise<Figure[]> {
-  const cluster = new Cluster(zookeeper, items);
-  say(`${figure(items)} items: starting ${INSTANCES} instances`);
+async function measure(
+  zookeeper: ZooKeeper,
+  client: KernelClient,
+  items: number,
+  say: (progress: string) => void,
+): Promise<Figure[]> {
+  const cluster = new Cluster(zookeeper, client, items);
+  say(`${client}, ${figure(items)} items: starting ${INSTANCES} instances`);
   for (let number = 1; number <= INSTANCES; number++) await cluster.start(number);
   const ways: readonly Way[] = [
     { subject: 'a member leaves', leads: false, go: (engine) => engine.stop() },
@@ -51,10 +58,12 @@ async function measure(zookeeper: ZooKeeper, items: number, say: (progress: stri
   ];
   const figures: Figure[] = [];
   for (const way of ways) {
-    say(`${figure(items)} items: ${way.subject}, ${ROUNDS} times`);
+    say(`${client}, ${figure(items)} items: ${way.subject}, ${ROUNDS} times`);
     const rounds: Round[] = [];
     for (let round = 0; round < ROUNDS; round++) rounds.push(await cluster.lose(way));
-    figures.push(describe(`re-own ${figure(items)} items over ${INSTANCES} instances, ${way.subject}`, rounds));
+    figures.push(
+      describe(`re-own ${figure(items)} items over ${INSTANCES} instances, ${way.subject}, ${client}`, rounds),
+    );
   }
   await cluster.stop();
   return figures;
@@ -97,15 +106,18 @@ class Cluster implements TraceSink {
 
   constructor(
     private readonly zookeeper: ZooKeeper,
+    private readonly client: KernelClient,
     private readonly items: number,
   ) {}
 
   /** Starts an instance; resolves when the items are spread over it too. */
   async start(number: number): Promise<void> {
+    const { client, items } = this;
     const { connectString } = this.zookeeper;
-    const registry = { connectString, namespace: `re-own-${this.items}`, sessionTimeoutMilliseconds: 40_000 };
+    const namespace = `re-own-${client}-${items}`;
+    const registry = { connectString, client, namespace, sessionTimeoutMilliseconds: 40_000 };
     const engine = createEngine({ registry, instanceId: `10.0.0.${number}@-@${number}`, traceSinks: [this] });
-    const definition = defineJob({ name: 'job', cron: '0 0 0 1 1 ?', shardingTotalCount: this.items });
+    const definition = defineJob({ name: 'job', cron: '0 0 0 1 1 ?', shardingTotalCount: items });
     await engine.add(definition, { execute: async () => undefined });
     this.#engines.set(number, engine);
     const spread = this.#spread(this.#engines.size);
