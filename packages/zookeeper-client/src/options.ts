@@ -44,7 +44,12 @@ export interface ZooKeeperOptions {
   readonly sasl?: SaslOptions;
   /** Encrypts the connections; `true` trusts the authorities that Node.js trusts. Default: not encrypted. */
   readonly tls?: boolean | TlsOptions;
-  /** Takes a server that only reads, because it has lost the others, rather than none. Default `false`. */
+  /**
+   * Takes a server that only reads, because it has lost the others, rather than none. Default `false`. A session that
+   * begins there continues, under another id, on the first server that writes. Servers of 3.8 need
+   * `readonlymode.enabled` for it, and `localSessionsEnabled`, without which they answer to nobody; a session that is
+   * older than the loss they leave alone.
+   */
   readonly readOnly?: boolean;
   /** The access list of nodes created without one. Default: {@link OPEN_ACL}. */
   readonly defaultAcl?: readonly Acl[];

@@ -36,6 +36,8 @@ export interface SessionParts {
 /** How long `close` waits for the server to confirm, milliseconds. */
 const CLOSE_MS = 1_000;
 
+const NO_SESSION: SessionGrant = { id: 0n, password: NO_PASSWORD, timeoutMs: 0, readOnly: false };
+
 /**
  * One session with ZooKeeper over as many connections as it takes: connects, authenticates, sets the watches again, and
  * does so anew on another server when a connection is lost, until the session is over.
@@ -47,7 +49,9 @@ const CLOSE_MS = 1_000;
  */
 export class Session {
   #state: SessionState = 'connecting';
-  #grant: SessionGrant = { id: 0n, password: NO_PASSWORD, timeoutMs: 0, readOnly: false };
+  #grant: SessionGrant = NO_SESSION;
+  /** Whether a server that writes has granted it. What one that only reads grants, no other server knows. */
+  #isKnown = false;
   #lastZxid = 0n;
   /** When the server had surely heard of this session. */
   #confirmedAt = 0;
@@ -226,9 +230,10 @@ export class Session {
 
   async #greet(channel: Channel): Promise<SessionGrant> {
     const { settings } = this.parts;
+    const { id, password } = this.#isKnown ? this.#grant : NO_SESSION;
     const ticket = {
-      id: this.#grant.id,
-      password: this.#grant.password,
+      id,
+      password,
       lastZxid: this.#lastZxid,
       timeoutMs: settings.sessionTimeoutMs,
     };
@@ -257,6 +262,7 @@ export class Session {
   #connected(channel: Channel, server: ServerAddress, grant: SessionGrant): void {
     if (channel.reason !== null) throw channel.reason;
     this.#grant = grant;
+    if (!grant.readOnly) this.#isKnown = true;
     this.#channel = channel;
     this.#server = server;
     channel.keepAlive(grant.timeoutMs);

@@ -22,7 +22,10 @@ export interface SaslOptions {
 export interface ServerFeatures {
   readonly tls?: TlsOptions;
   readonly sasl?: SaslOptions;
-  /** Whether a member of an ensemble without a quorum serves reads to sessions that ask for that. */
+  /**
+   * Whether a member of an ensemble without a quorum serves reads to sessions that ask for that. It switches on local
+   * sessions too: without them 3.8 answers to nobody in this mode.
+   */
   readonly readOnly?: boolean;
   /** Whether nodes may have a time to live. */
   readonly extendedTypes?: boolean;
@@ -76,6 +79,7 @@ export function sayFeatures(
     config: [
       ...(tls === undefined || credentials === undefined ? [] : tlsLines(tls, folder, securePort, credentials)),
       ...(sasl === undefined ? [] : saslLines(sasl)),
+      ...(features.readOnly === true ? ['localSessionsEnabled=true', 'localSessionsUpgradingEnabled=true'] : []),
       ...(features.extendedTypes === true ? ['extendedTypesEnabled=true'] : []),
     ],
     java: [
