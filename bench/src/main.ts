@@ -9,9 +9,19 @@ import { scaleJobs } from './scale-jobs.js';
 import { figure } from './statistics.js';
 import { table } from './table.js';
 import { tickLag } from './tick-lag.js';
+import { tickLagCluster } from './tick-lag-cluster.js';
 import { zookeeperCost } from './zookeeper-cost.js';
 
-const QUESTIONS: readonly Question[] = [cronNext, clients, tickLag, zookeeperCost, reOwn, scaleJobs, scaleItems];
+const QUESTIONS: readonly Question[] = [
+  cronNext,
+  clients,
+  tickLag,
+  tickLagCluster,
+  zookeeperCost,
+  reOwn,
+  scaleJobs,
+  scaleItems,
+];
 
 const USAGE = `Usage: npm run bench -- [--client wire|native] [question…]
 
