@@ -1,8 +1,15 @@
 import { createEngine, systemClock } from '@elasticjob/core';
 import { type Deferred, deferred } from '@elasticjob/core/testing';
-import { startZooKeeper, type ZooKeeper } from '@elasticjob/test-support';
 import type { Figure, Question } from './question.js';
-import { endedTooEarly, type LoopDelay, lateness, registryAt, ScaleProcess } from './scale-process.js';
+import {
+  endedTooEarly,
+  type Ground,
+  type LoopDelay,
+  lateness,
+  onEachGround,
+  registryAt,
+  ScaleProcess,
+} from './scale-process.js';
 import { LoadMeter } from './server-load.js';
 import { figure, median } from './statistics.js';
 
@@ -34,42 +41,39 @@ const DEPLOYS: readonly [strategy: string, sequence: Sequence][] = [
 export const scaleItems: Question = {
   name: 'scale-items',
   asks: `How does a job of ${figure(ITEMS)} items start on ${PROCESSES} processes, and what moves in a rolling deploy?`,
-  async answer(say) {
-    const zookeeper = await startZooKeeper({ own: true, tickTime: 2000, durable: true });
-    try {
+  answer(say, { clients }) {
+    return onEachGround(clients, say, async (ground, tell) => {
       const figures: Figure[] = [];
       for (const [number, deploy] of DEPLOYS.entries()) {
-        const fleet = new Fleet(zookeeper, `scale-items-${number}`, deploy[0]);
+        const fleet = new Fleet(ground, `scale-items-${number}`, deploy[0]);
         try {
-          const started = await start(fleet, zookeeper, number === 0, say);
-          figures.push(...started, await rollingDeploy(fleet, zookeeper, deploy, say));
+          const started = await start(fleet, ground, number === 0, tell);
+          figures.push(...started, await rollingDeploy(fleet, ground, deploy, tell));
         } finally {
           await fleet.kill();
         }
       }
       return figures;
-    } finally {
-      await zookeeper.stop();
-    }
+    });
   },
 };
 
 async function start(
   fleet: Fleet,
-  zookeeper: ZooKeeper,
+  ground: Ground,
   isMeasured: boolean,
   say: (progress: string) => void,
 ): Promise<Figure[]> {
   say(`starting ${PROCESSES} processes`);
   await fleet.spawn();
-  const meter = await LoadMeter.of(zookeeper);
+  const meter = await LoadMeter.of(ground.zookeeper);
   const seconds = (await fleet.start()) / 1000;
   if (!isMeasured) return [];
   const { packets } = await meter.load();
   const starting = lateness(await fleet.latest());
   say(`idle for ${STEADY_SECONDS} s`);
   await fleet.watch();
-  const idle = await LoadMeter.of(zookeeper);
+  const idle = await LoadMeter.of(ground.zookeeper);
   await new Promise<void>((resolve) => systemClock.setTimer(STEADY_SECONDS * 1000, resolve));
   const requests = (await idle.load()).packets / STEADY_SECONDS;
   return [
@@ -86,13 +90,13 @@ async function start(
 
 async function rollingDeploy(
   fleet: Fleet,
-  zookeeper: ZooKeeper,
+  ground: Ground,
   [strategy, sequence]: (typeof DEPLOYS)[number],
   say: (progress: string) => void,
 ): Promise<Figure> {
   say(`replacing all of them with ${strategy}, ${sequence}`);
   const before = await fleet.moves();
-  const meter = await LoadMeter.of(zookeeper);
+  const meter = await LoadMeter.of(ground.zookeeper);
   const times: number[] = [];
   for (let number = 0; number < PROCESSES; number++) {
     if (sequence === 'the new one comes first') await fleet.join();
@@ -115,7 +119,7 @@ class Fleet {
   #counted = 0;
 
   constructor(
-    private readonly zookeeper: ZooKeeper,
+    private readonly ground: Ground,
     private readonly namespace: string,
     private readonly strategy: string,
   ) {}
@@ -158,7 +162,7 @@ class Fleet {
 
   /** How often items were given to somebody else, since they exist. */
   async moves(): Promise<number> {
-    const reader = createEngine({ registry: registryAt(this.zookeeper, this.namespace) });
+    const reader = createEngine({ registry: registryAt(this.ground, this.namespace) });
     await reader.start();
     const read = async (item: number): Promise<number> =>
       (await reader.registry.read(`job-0/sharding/${item}/instance`))?.stat.version ?? 0;
@@ -186,7 +190,7 @@ class Fleet {
     // Ids in no order, as those of containers are.
     const id = (++this.#counted * 37) % 101;
     const setup = {
-      registry: registryAt(this.zookeeper, this.namespace),
+      registry: registryAt(this.ground, this.namespace),
       instanceId: `10.0.0.${id}@-@${id}`,
       jobs: 1,
       items: ITEMS,

@@ -1,7 +1,6 @@
 import { systemClock } from '@elasticjob/core';
-import { startZooKeeper, type ZooKeeper } from '@elasticjob/test-support';
 import { atMost, type Figure, type Question } from './question.js';
-import { lateness, registryAt, ScaleProcess, type ScaleSetup } from './scale-process.js';
+import { type Ground, lateness, onEachGround, registryAt, ScaleProcess, type ScaleSetup } from './scale-process.js';
 import { LoadMeter } from './server-load.js';
 import { figure } from './statistics.js';
 
@@ -25,22 +24,17 @@ const SUBJECT = `${figure(JOBS)} jobs × ${ITEMS} items in one process`;
 export const scaleJobs: Question = {
   name: 'scale-jobs',
   asks: `How do ${figure(JOBS)} jobs in one process start, and what do they cost when they are there?`,
-  async answer(say) {
-    const zookeeper = await startZooKeeper({ own: true, tickTime: 2000, durable: true });
-    try {
-      return [
-        ...(await startAnew(zookeeper, say)),
-        await startAgain(zookeeper, say),
-        await runSteadily(zookeeper, say),
-      ];
-    } finally {
-      await zookeeper.stop();
-    }
+  answer(say, { clients }) {
+    return onEachGround(clients, say, async (ground, tell) => [
+      ...(await startAnew(ground, tell)),
+      await startAgain(ground, tell),
+      await runSteadily(ground, tell),
+    ]);
   },
 };
 
-const setup = (zookeeper: ZooKeeper, name: string, firesEach: ScaleSetup['firesEach']): ScaleSetup => ({
-  registry: registryAt(zookeeper, `scale-jobs-${name}`),
+const setup = (ground: Ground, name: string, firesEach: ScaleSetup['firesEach']): ScaleSetup => ({
+  registry: registryAt(ground, `scale-jobs-${name}`),
   instanceId: '10.0.0.1@-@1',
   jobs: JOBS,
   items: ITEMS,
@@ -48,16 +42,16 @@ const setup = (zookeeper: ZooKeeper, name: string, firesEach: ScaleSetup['firesE
   firesEach,
 });
 
-async function startAnew(zookeeper: ZooKeeper, say: (progress: string) => void): Promise<Figure[]> {
+async function startAnew(ground: Ground, say: (progress: string) => void): Promise<Figure[]> {
   say(`starting ${figure(JOBS)} jobs that nobody knows yet`);
-  return withProcess(setup(zookeeper, 'idle', 'year'), async (process) => {
+  return withProcess(setup(ground, 'idle', 'year'), async (process) => {
     const before = await process.heap();
-    const startUp = await measureStart(`${SUBJECT}, start-up of new jobs`, zookeeper, process);
+    const startUp = await measureStart(`${SUBJECT}, start-up of new jobs`, ground, process);
     const perJob = ((await process.heap()) - before) / JOBS / 1000;
     say(`idle for ${STEADY_SECONDS} s`);
-    const idle = await measureSteady(`${SUBJECT}, idle for ${STEADY_SECONDS} s`, zookeeper, process);
+    const idle = await measureSteady(`${SUBJECT}, idle for ${STEADY_SECONDS} s`, ground, process);
     say('leaving');
-    const leaving = await measureLeaving(zookeeper, process);
+    const leaving = await measureLeaving(ground, process);
     const heap = {
       subject: `${SUBJECT}, heap`,
       figures: `${figure(perJob)} kB for each job`,
@@ -67,18 +61,18 @@ async function startAnew(zookeeper: ZooKeeper, say: (progress: string) => void):
   });
 }
 
-async function startAgain(zookeeper: ZooKeeper, say: (progress: string) => void): Promise<Figure> {
+async function startAgain(ground: Ground, say: (progress: string) => void): Promise<Figure> {
   say(`starting ${figure(JOBS)} jobs that are known`);
-  return withProcess(setup(zookeeper, 'idle', 'year'), (process) =>
-    measureStart(`${SUBJECT}, start-up of known jobs`, zookeeper, process),
+  return withProcess(setup(ground, 'idle', 'year'), (process) =>
+    measureStart(`${SUBJECT}, start-up of known jobs`, ground, process),
   );
 }
 
-async function runSteadily(zookeeper: ZooKeeper, say: (progress: string) => void): Promise<Figure> {
+async function runSteadily(ground: Ground, say: (progress: string) => void): Promise<Figure> {
   say(`${figure(JOBS)} jobs that fire once a minute, ${STEADY_SECONDS} s`);
-  return withProcess(setup(zookeeper, 'busy', 'minute'), async (process) => {
+  return withProcess(setup(ground, 'busy', 'minute'), async (process) => {
     await process.start();
-    return measureSteady(`${SUBJECT}, each firing once a minute, ${STEADY_SECONDS} s`, zookeeper, process);
+    return measureSteady(`${SUBJECT}, each firing once a minute, ${STEADY_SECONDS} s`, ground, process);
   });
 }
 
@@ -94,8 +88,8 @@ async function withProcess<T>(given: ScaleSetup, work: (process: ScaleProcess) =
   }
 }
 
-async function measureStart(subject: string, zookeeper: ZooKeeper, process: ScaleProcess): Promise<Figure> {
-  const meter = await LoadMeter.of(zookeeper);
+async function measureStart(subject: string, ground: Ground, process: ScaleProcess): Promise<Figure> {
+  const meter = await LoadMeter.of(ground.zookeeper);
   const seconds = (await process.start()) / 1000;
   const { packets } = await meter.load();
   const delay = await process.delay();
@@ -107,9 +101,9 @@ async function measureStart(subject: string, zookeeper: ZooKeeper, process: Scal
   };
 }
 
-async function measureSteady(subject: string, zookeeper: ZooKeeper, process: ScaleProcess): Promise<Figure> {
+async function measureSteady(subject: string, ground: Ground, process: ScaleProcess): Promise<Figure> {
   await process.watch();
-  const meter = await LoadMeter.of(zookeeper);
+  const meter = await LoadMeter.of(ground.zookeeper);
   await new Promise<void>((resolve) => systemClock.setTimer(STEADY_SECONDS * 1000, resolve));
   const { packets } = await meter.load();
   const delay = await process.delay();
@@ -120,8 +114,8 @@ async function measureSteady(subject: string, zookeeper: ZooKeeper, process: Sca
   };
 }
 
-async function measureLeaving(zookeeper: ZooKeeper, process: ScaleProcess): Promise<Figure> {
-  const meter = await LoadMeter.of(zookeeper);
+async function measureLeaving(ground: Ground, process: ScaleProcess): Promise<Figure> {
+  const meter = await LoadMeter.of(ground.zookeeper);
   const from = systemClock.monotonic();
   await process.stop();
   const seconds = (systemClock.monotonic() - from) / 1000;

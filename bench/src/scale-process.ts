@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { systemClock, type ZooKeeperOptions } from '@elasticjob/core';
 import { type Deferred, deferred } from '@elasticjob/core/testing';
-import type { ZooKeeper } from '@elasticjob/test-support';
+import { startZooKeeper, type ZooKeeper } from '@elasticjob/test-support';
+import type { Figure, KernelClient } from './question.js';
 import { figure } from './statistics.js';
 
 const WORKER = fileURLToPath(new URL('./scale-worker.js', import.meta.url));
@@ -20,11 +21,34 @@ export interface ScaleSetup {
   readonly firesEach: 'minute' | 'year';
 }
 
-/** How processes reach the server. `ZOOKEEPER_CLIENT` in the environment, `wire` or `native`, chooses the client library. */
-export function registryAt({ connectString }: ZooKeeper, namespace: string): ZooKeeperOptions {
-  const { ZOOKEEPER_CLIENT: client } = process.env;
-  const chosen = client === 'wire' || client === 'native' ? ({ client } as const) : {};
-  return { connectString, namespace, sessionTimeoutMilliseconds: 40_000, ...chosen };
+/** What processes coordinate over: a server, and the client library. */
+export interface Ground {
+  readonly zookeeper: ZooKeeper;
+  readonly client: KernelClient;
+}
+
+/** How processes reach the server. */
+export function registryAt({ zookeeper: { connectString }, client }: Ground, namespace: string): ZooKeeperOptions {
+  return { connectString, client, namespace: `${namespace}-${client}`, sessionTimeoutMilliseconds: 40_000 };
+}
+
+/** Answers for one client library after the other, on one server. */
+export async function onEachGround(
+  clients: readonly KernelClient[],
+  say: (progress: string) => void,
+  answer: (ground: Ground, say: (progress: string) => void) => Promise<Figure[]>,
+): Promise<Figure[]> {
+  const zookeeper = await startZooKeeper({ own: true, tickTime: 2000, durable: true });
+  try {
+    const figures: Figure[] = [];
+    for (const client of clients) {
+      const answers = await answer({ zookeeper, client }, (progress) => say(`${client}: ${progress}`));
+      figures.push(...answers.map((each) => ({ ...each, subject: `${each.subject}, ${client}` })));
+    }
+    return figures;
+  } finally {
+    await zookeeper.stop();
+  }
 }
 
 /** What a process is to do. */

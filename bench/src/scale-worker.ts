@@ -99,6 +99,9 @@ process.on('message', (order: Order) => {
   });
 });
 
+// Also when the bench was ended: nobody else would end this process.
+process.on('disconnect', () => process.exit());
+
 // So that the first engine to be measured is not the one that loads the client library: this one is.
 const first = await start(0);
 await first.stop();
