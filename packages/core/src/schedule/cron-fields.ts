@@ -41,7 +41,7 @@ export const FIELD_SPECS = {
   year: numeric('year', FIRST_YEAR, LAST_YEAR, Number.POSITIVE_INFINITY),
 } as const;
 
-/** The values of one field, with a lookup in both directions that costs one array access. */
+/** The values of one field. A process may hold thousands of these, so that there are no tables to look things up in. */
 export interface FieldSet {
   /** Ascending. */
   readonly values: readonly number[];
@@ -49,34 +49,51 @@ export interface FieldSet {
   readonly full: boolean;
   readonly first: number;
   readonly last: number;
-  readonly following: Int16Array;
-  readonly preceding: Int16Array;
 }
 
 /** Builds a {@link FieldSet}; `values` lie between the limits of `spec` and are not empty. */
 export function fieldSet(values: ReadonlySet<number>, spec: FieldSpec): FieldSet {
+  if (values.size === spec.max - spec.min + 1) return everyValue(spec);
   const sorted = [...values].sort((a, b) => a - b);
-  const following = new Int16Array(spec.max + 1).fill(-1);
-  const preceding = new Int16Array(spec.max + 1).fill(-1);
-  for (let value = spec.max, near = -1; value >= 0; value--) following[value] = near = values.has(value) ? value : near;
-  for (let value = 0, near = -1; value <= spec.max; value++) preceding[value] = near = values.has(value) ? value : near;
-  const full = sorted.length === spec.max - spec.min + 1;
-  return { values: sorted, full, first: sorted[0] ?? -1, last: sorted.at(-1) ?? -1, following, preceding };
+  return { values: sorted, full: false, first: sorted[0] ?? -1, last: sorted.at(-1) ?? -1 };
 }
 
-/** The set that leaves nothing out. */
+const FULL_SETS = new Map<FieldSpec, FieldSet>();
+
+/** The set that leaves nothing out: one for all fields of a kind. */
 export function everyValue(spec: FieldSpec): FieldSet {
-  return fieldSet(new Set(Array.from({ length: spec.max - spec.min + 1 }, (_, index) => spec.min + index)), spec);
+  const { min, max } = spec;
+  const known = FULL_SETS.get(spec);
+  if (known !== undefined) return known;
+  const values = Array.from({ length: max - min + 1 }, (_, index) => min + index);
+  const set = { values, full: true, first: min, last: max };
+  FULL_SETS.set(spec, set);
+  return set;
 }
 
 /** The smallest value of the set that is `value` or more; -1 = none. */
 export function atOrAfter(set: FieldSet, value: number): number {
-  return set.following[value] ?? -1;
+  if (value <= set.first) return set.first;
+  if (value > set.last) return -1;
+  return set.full ? value : (set.values[firstNotBelow(set.values, value)] ?? -1);
 }
 
 /** The greatest value of the set that is `value` or less; -1 = none. */
 export function atOrBefore(set: FieldSet, value: number): number {
-  return set.preceding[Math.min(value, set.preceding.length - 1)] ?? -1;
+  if (value >= set.last) return set.last;
+  if (value < set.first) return -1;
+  return set.full ? value : (set.values[firstNotBelow(set.values, value + 1) - 1] ?? -1);
+}
+
+/** The index of the first value that is `value` or more; there is one. */
+function firstNotBelow(values: readonly number[], value: number): number {
+  let [low, high] = [0, values.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((values[middle] ?? 0) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** A parsed expression: which local times it means, whatever the time zone. */
