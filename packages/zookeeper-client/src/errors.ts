@@ -128,5 +128,20 @@ export function codeOfServer(serverCode: number): ZooKeeperErrorCode {
 /** The error of a request that the server answered with a number other than 0. */
 export function serverError(serverCode: number, request: string, path: string | undefined): ZooKeeperError {
   const [code, meaning] = SERVER_CODES.get(serverCode) ?? ['SERVER', `the server answered with its code ${serverCode}`];
-  return new ZooKeeperError(code, `${request} ${path ?? ''}: ${meaning}`, { path, request, serverCode });
+  const message = `${request} ${path ?? ''}: ${meaning}`;
+  return withoutStack(() => new ZooKeeperError(code, message, { path, request, serverCode }));
+}
+
+/**
+ * Makes an error without a stack trace. What a server answers arrives in a callback of the socket, whose trace tells
+ * nothing about the request, and taking it costs more than the whole request.
+ */
+function withoutStack(make: () => ZooKeeperError): ZooKeeperError {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }

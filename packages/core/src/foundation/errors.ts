@@ -109,6 +109,20 @@ export class RegistryError extends ElasticJobError {}
 /** A job, a handler or a script failed, or was asked for something it cannot do now. */
 export class ExecutionError extends ElasticJobError {}
 
+/**
+ * Makes an error without a stack trace, where the trace would only lead to a socket's callback: an answer that is often
+ * an outcome (`NO_NODE`) should not cost more than its request.
+ */
+export function withoutStack<E extends Error>(make: () => E): E {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
 /** The text of anything that was thrown, for a log line or another error's message. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

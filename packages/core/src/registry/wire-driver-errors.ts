@@ -1,5 +1,5 @@
 import { ZooKeeperError, type ZooKeeperErrorCode } from '@elasticjob/zookeeper-client';
-import { type ElasticJobErrorCode, messageOf, RegistryError } from '../foundation/errors.js';
+import { type ElasticJobErrorCode, messageOf, RegistryError, withoutStack } from '../foundation/errors.js';
 
 /** What a session is authenticated with, as far as messages tell of it. */
 export interface Credentials {
@@ -39,7 +39,7 @@ export function toRegistryError(error: unknown, credentials: Credentials): Regis
   const code = codeOf(error.code);
   const message = code === 'NO_AUTH' ? `${error.message}; ${accessHint(credentials)}` : error.message;
   const retryable = code === 'CONNECTION_LOSS';
-  return new RegistryError(code, message, { path: error.path, cause: error, retryable });
+  return withoutStack(() => new RegistryError(code, message, { path: error.path, cause: error, retryable }));
 }
 
 function accessHint({ digest, sasl }: Credentials): string {
