@@ -1,4 +1,4 @@
-import { SessionLostError, StoppedError } from '../foundation/abort.js';
+import { LazyAbort, SessionLostError, StoppedError } from '../foundation/abort.js';
 import type { Clock, Timer } from '../foundation/clock.js';
 import { deferred } from '../foundation/deferred.js';
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
@@ -70,7 +70,7 @@ export class JobMember {
   #draining = false;
   /** The session this instance is registered in, and the signal that ends with it. */
   #session = 0n;
-  #sessionAbort = new AbortController();
+  #sessionAbort = new LazyAbort();
   #looking = false;
   #lookAgain = false;
   #campaigning = false;
@@ -78,7 +78,7 @@ export class JobMember {
   #reshardingPaused = false;
   #retry: Timer | null = null;
   #forgetSession: () => void = () => undefined;
-  readonly #left = new AbortController();
+  readonly #left = new LazyAbort();
   readonly #membership: Membership;
   readonly #known: KnownAssignment;
   readonly #tasks: TaskGroup;
@@ -134,7 +134,7 @@ export class JobMember {
 
   /** Whether the assignment in force was made without this instance, so that no fire after it is this one's. */
   get isHandedOver(): boolean {
-    if (this.#left.signal.aborted) return true;
+    if (this.#left.aborted) return true;
     if (this.#view === null || !this.isCurrent() || this.items.length > 0) return false;
     const { planHolds, plan } = this.#view;
     return !(planHolds && plan?.members.includes(this.services.identity.instanceId));
@@ -144,9 +144,9 @@ export class JobMember {
   async join(status: ServerStatus): Promise<void> {
     const { registry, identity } = this.services;
     await this.#membership.announceServer(status);
-    this.#left.signal.throwIfAborted();
+    this.#left.throwIfAborted();
     await this.#register(registry.session);
-    this.#left.signal.throwIfAborted();
+    this.#left.throwIfAborted();
     this.#forgetSession = registry.onSession((session) => this.#onSession(session));
     const selection = viewSelection(identity.instanceId, []);
     this.#watch = await registry.watchTree(this.jobName, selection, () => this.#see());
@@ -200,7 +200,7 @@ export class JobMember {
   /** Looks again although nothing changed in the registry. */
   wake(): void {
     this.#lookAgain = true;
-    if (this.#looking || this.#left.signal.aborted) return;
+    if (this.#looking || this.#left.aborted) return;
     this.#looking = true;
     this.#tasks.run('coordination', () => this.#lookUntilDone());
   }
@@ -243,7 +243,7 @@ export class JobMember {
   async #register(session: Session): Promise<void> {
     await this.#membership.register(this.#left.signal);
     this.#session = session.id;
-    this.#sessionAbort = new AbortController();
+    this.#sessionAbort = new LazyAbort();
     this.#reshardingPaused = false;
     this.hooks.onEvent('registered', { session: hexadecimal(session.id) });
   }
@@ -281,7 +281,7 @@ export class JobMember {
 
   async #lookUntilDone(): Promise<void> {
     try {
-      while (this.#lookAgain && !this.#left.signal.aborted) {
+      while (this.#lookAgain && !this.#left.aborted) {
         this.#lookAgain = false;
         await this.#look();
       }
@@ -318,7 +318,7 @@ export class JobMember {
 
   /** A lost session is followed by a new one, whose arrival wakes us; anything else is tried again soon. */
   #retryLater(reason: string): void {
-    if (this.#left.signal.aborted) return;
+    if (this.#left.aborted) return;
     const { registry, clock, logger } = this.services;
     const level = registry.session.state === 'connected' ? 'warn' : 'debug';
     logger[level]('coordination was not finished and is tried again', { reason });

@@ -75,9 +75,16 @@ export function jobView(snapshot: TreeSnapshot, instanceId: string, ownItems: re
     servers: new Map(childNodes(snapshot, layout.servers).map((node) => [nameOf(node), node.value])),
     leader: toLeader(snapshot.node(layout.leader)),
     ...toResharding(snapshot),
-    disabledItems: new Set(ownItems.filter((item) => snapshot.node(layout.disabled(item)) !== null)),
+    disabledItems: disabledOf(snapshot, ownItems),
     triggered: snapshot.node(layout.trigger(instanceId)) !== null,
   };
+}
+
+const NO_ITEMS: ReadonlySet<number> = new Set();
+
+function disabledOf(snapshot: TreeSnapshot, ownItems: readonly number[]): ReadonlySet<number> {
+  const disabled = ownItems.filter((item) => snapshot.node(layout.disabled(item)) !== null);
+  return disabled.length === 0 ? NO_ITEMS : new Set(disabled);
 }
 
 /**

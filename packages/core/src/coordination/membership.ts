@@ -13,7 +13,7 @@ import { untilAbsent } from './node-absence.js';
  */
 export class Membership {
   /** Sessions of this process in which the instance was registered; nodes they left behind are ours to remove. */
-  readonly #sessions = new Set<bigint>();
+  readonly #sessions: bigint[] = [];
   /** Why it takes on nothing, in whichever session it is registered, and what its node is known to say of that. */
   #withdrawal: Withdrawal | null = null;
   #said: Withdrawal | null = null;
@@ -48,7 +48,7 @@ export class Membership {
       if (holder?.stat.ephemeralOwner === session) break;
       if (holder !== null) await this.#clear(holder, signal);
     }
-    this.#sessions.add(session);
+    this.#sessions.push(session);
     this.#said = this.#withdrawal;
     await this.#reassertServer();
   }
@@ -85,7 +85,7 @@ export class Membership {
   }
 
   async #clear(holder: RegistryNode, signal?: AbortSignal): Promise<void> {
-    if (this.#sessions.has(holder.stat.ephemeralOwner)) {
+    if (this.#sessions.includes(holder.stat.ephemeralOwner)) {
       await this.registry.remove(this.#path);
       return;
     }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Claim } from '../coordination/running-marks.js';
 import { DeadlineError, LazyAbort, onAbort, SessionLostError, type StoppedError } from '../foundation/abort.js';
 import { type Clock, sleep } from '../foundation/clock.js';
-import { deferred } from '../foundation/deferred.js';
+import { type Deferred, deferred } from '../foundation/deferred.js';
 import { describeFailure, ElasticJobError, ExecutionError, messageOf } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
 import type { ShardingContext } from '../job/context.js';
@@ -90,7 +90,8 @@ export class JobRuns {
   #stopped: StoppedError | null = null;
   /** Runs whose promise has not settled. */
   #open = 0;
-  #idle = deferred();
+  /** Made when somebody waits. */
+  #idle: Deferred<void> | null = null;
 
   constructor(private readonly services: RunServices) {}
 
@@ -101,7 +102,10 @@ export class JobRuns {
 
   /** Resolves when no item is busy and no listener or error handler is at work. */
   async idle(): Promise<void> {
-    while (this.#open > 0) await this.#idle.promise;
+    while (this.#open > 0) {
+      this.#idle ??= deferred();
+      await this.#idle.promise;
+    }
   }
 
   /** Aborts what runs, and what is still to start. */
@@ -121,8 +125,8 @@ export class JobRuns {
     } finally {
       this.#open -= 1;
       if (this.#open === 0) {
-        this.#idle.resolve();
-        this.#idle = deferred();
+        this.#idle?.resolve();
+        this.#idle = null;
       }
     }
   }

@@ -1,3 +1,4 @@
+import { type Deferred, deferred } from './deferred.js';
 import { messageOf } from './errors.js';
 import type { Logger } from './logger.js';
 
@@ -16,21 +17,35 @@ export interface Lifecycle {
  * unhandled rejection.
  */
 export class TaskGroup {
-  readonly #running = new Set<Promise<void>>();
+  #running = 0;
+  /** Made when somebody waits. */
+  #idle: Deferred<void> | null = null;
 
   constructor(private readonly logger: Logger) {}
 
   /** Starts `work` now; `name` is what the log calls it should it fail. */
   run(name: string, work: () => Promise<void>): void {
-    const task = work().catch((error: unknown) => {
-      this.logger.error('background work failed', { work: name, error: messageOf(error) });
-    });
-    this.#running.add(task);
-    void task.finally(() => this.#running.delete(task));
+    this.#running += 1;
+    void this.#follow(name, work);
   }
 
   /** Resolves when nothing runs, including what running work starts meanwhile. */
   async drained(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    while (this.#running > 0) {
+      this.#idle ??= deferred();
+      await this.#idle.promise;
+    }
+  }
+
+  async #follow(name: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.logger.error('background work failed', { work: name, error: messageOf(error) });
+    }
+    this.#running -= 1;
+    if (this.#running > 0) return;
+    this.#idle?.resolve();
+    this.#idle = null;
   }
 }

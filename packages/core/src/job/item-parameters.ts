@@ -9,8 +9,8 @@ import { ConfigurationError } from '../foundation/errors.js';
  * @example parseItemParameters('0=Beijing, 1=Shanghai').get(1) // 'Shanghai'
  */
 export function parseItemParameters(text: string | null): ReadonlyMap<number, string> {
+  if (text === null || text === '') return NO_PARAMETERS;
   const parameters = new Map<number, string>();
-  if (text === null || text === '') return parameters;
   for (const part of javaSplit(text, ',')) {
     const pieces = javaSplit(trim(part), '=');
     const [key, value] = pieces;
@@ -19,6 +19,8 @@ export function parseItemParameters(text: string | null): ReadonlyMap<number, st
   }
   return parameters;
 }
+
+const NO_PARAMETERS: ReadonlyMap<number, string> = new Map();
 
 /** Java's `String.split`: trailing empty pieces are dropped, an empty text is one empty piece. */
 function javaSplit(text: string, separator: string): string[] {

@@ -1,4 +1,4 @@
-import { StoppedError } from '../foundation/abort.js';
+import { LazyAbort, StoppedError } from '../foundation/abort.js';
 import { type Clock, sleep } from '../foundation/clock.js';
 import { type Deferred, deferred } from '../foundation/deferred.js';
 import { ElasticJobError, messageOf, RegistryError } from '../foundation/errors.js';
@@ -44,7 +44,7 @@ export class WatchedTree implements TreeWatch {
   #session: Session;
   readonly #arming: Arming;
   readonly #waiters = new Set<Deferred<TreeSnapshot>>();
-  readonly #closing = new AbortController();
+  readonly #closing = new LazyAbort();
   #reading = false;
   #unfollow: () => void = () => undefined;
 
@@ -97,7 +97,7 @@ export class WatchedTree implements TreeWatch {
   }
 
   get #closed(): boolean {
-    return this.#closing.signal.aborted;
+    return this.#closing.aborted;
   }
 
   /** The snapshot published after everything due now has been read. */

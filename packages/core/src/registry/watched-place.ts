@@ -13,6 +13,9 @@ export interface Look {
   readonly parent: string | null;
 }
 
+/** Nothing but the node's value, because it was selected. */
+const PLAIN: Look = { list: false, childValues: false, parent: null };
+
 /** All places that a selection looks at, given the children known now. */
 export function lookedAt(
   selection: readonly Selection[],
@@ -22,13 +25,15 @@ export function lookedAt(
   for (const { path, children } of selection) {
     const former = looks.get(path);
     const list = children !== undefined || former?.list === true;
-    looks.set(path, { list, childValues: children === 'nodes' || former?.childValues === true, parent: null });
+    const childValues = children === 'nodes' || former?.childValues === true;
+    looks.set(path, list ? { list, childValues, parent: null } : PLAIN);
   }
   for (const [path, { childValues }] of [...looks]) {
     if (!childValues) continue;
+    const asChild: Look = { ...PLAIN, parent: path };
     for (const name of childrenOf(path)) {
       const child = joinPath(path, name);
-      if (!looks.has(child)) looks.set(child, { list: false, childValues: false, parent: path });
+      if (!looks.has(child)) looks.set(child, asChild);
     }
   }
   return looks;
@@ -63,10 +68,16 @@ class Part<T> {
 /** One node of a watched tree: its value and, if looked at, its list of children. */
 export class Place {
   readonly node = new Part<RegistryNode>();
-  readonly list = new Part<ChildList>();
-  #look: Look = { list: false, childValues: false, parent: null };
+  /** Made when it is looked at: most places have no list. */
+  #list: Part<ChildList> | null = null;
+  #look: Look = PLAIN;
 
   constructor(readonly path: string) {}
+
+  get list(): Part<ChildList> {
+    this.#list ??= new Part();
+    return this.#list;
+  }
 
   get parent(): string | null {
     return this.#look.parent;
@@ -95,24 +106,25 @@ export class Place {
 
   /** A watch fired. */
   touch(part: PlacePart): void {
-    this[part].touch();
+    if (part === 'node') this.node.touch();
+    else this.#list?.touch();
   }
 
   /** Notifications may have been missed. */
   touchAll(): void {
     this.node.touch();
-    this.list.touch();
+    this.#list?.touch();
   }
 
   /** Reads anew without knowing of a change. */
   requestAll(): void {
     this.node.due = true;
-    this.list.due = true;
+    if (this.wantsList) this.list.due = true;
   }
 
   published(): void {
     this.node.published();
-    this.list.published();
+    this.#list?.published();
   }
 
   /** Reads what is due and returns the stats seen. On failure it stays due. */
@@ -128,7 +140,7 @@ export class Place {
     if (this.wantsList && this.node.value && this.list.value === null) await this.#readList(driver, full, arming);
     // Its parent's list has changed too, then; whether it comes back shows when that has been read.
     if (this.parent !== null && this.node.value === null) this.node.touch();
-    return [this.node.value?.stat, this.list.value?.stat].filter((stat) => stat !== undefined);
+    return [this.node.value?.stat, this.#list?.value?.stat].filter((stat) => stat !== undefined);
   }
 
   async #readNode(driver: DriverSession, full: string, arming: Arming): Promise<void> {

@@ -135,7 +135,7 @@ export class JobRuntime implements Lifecycle {
       this.#logger.info('the registry has another definition of this job, which holds; set overwrite to replace it');
     }
     // Fires from before it is a member: once it is, it may be given items of any later fire.
-    this.#followDefinition(publication.text);
+    this.#followDefinition(publication.text, publication.outcome === 'published');
     await this.#member.join(this.#job.definition.disabled ? 'DISABLED' : 'ENABLED');
     this.#moveTo(this.#problem === null ? 'active' : 'waiting');
     this.#armReconcile();
@@ -166,12 +166,17 @@ export class JobRuntime implements Lifecycle {
 
   // ---- definition ----------------------------------------------------------------------------------------------------
 
-  /** Takes over what the registry says the job is. What cannot be followed stops the fires until it is mended. */
-  #followDefinition(text: string): void {
+  /**
+   * Takes over what the registry says the job is. What cannot be followed stops the fires until it is mended. `isOwn`:
+   * the text means what this instance was given, so that it need not be read.
+   */
+  #followDefinition(text: string, isOwn = false): void {
     // Not by its version: a node that was removed and written anew begins to count again.
-    if (text === this.#configText) return;
+    const before = this.#configText;
+    // The text as the view has it, so that there is one copy.
     this.#configText = text;
-    this.#problem = this.#adopt(text);
+    if (text === before) return;
+    this.#problem = isOwn ? null : this.#adopt(text);
     if (this.#problem !== null) {
       this.#logger.error('the stored definition cannot be followed; the job waits', { problem: this.#problem });
       this.#emit('waiting', { problem: this.#problem });
