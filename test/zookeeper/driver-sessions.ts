@@ -1,6 +1,6 @@
 import { type Deferred, deferred } from '../../packages/core/src/foundation/deferred.js';
 import type { ConnectionEvent, DriverSession } from '../../packages/core/src/registry/driver.js';
-import { type Client, driverOf } from './drivers.js';
+import { type Access, type Client, driverOf } from './drivers.js';
 
 /** A driver session of a test, with what it said about its connection. */
 export interface TestSession {
@@ -18,17 +18,17 @@ export class TestSessions {
   constructor(private readonly client: Client = 'wire') {}
 
   /** Opens a session of four seconds; resolves when it is connected. */
-  async open(connectString: string, digest?: string): Promise<TestSession> {
-    const opened = await this.start(connectString, digest);
+  async open(connectString: string, access: Access = {}): Promise<TestSession> {
+    const opened = await this.start(connectString, access);
     if (!opened.events.includes('connected')) await opened.next('connected');
     return opened;
   }
 
   /** Opens a session without waiting for the connection. */
-  async start(connectString: string, digest?: string): Promise<TestSession> {
+  async start(connectString: string, access: Access = {}): Promise<TestSession> {
     const events: ConnectionEvent[] = [];
     const waiting = new Map<ConnectionEvent, Deferred<void>>();
-    const driver = driverOf(this.client, { connectString, ...(digest === undefined ? {} : { digest }) });
+    const driver = driverOf(this.client, { connectString, ...access });
     const session = await driver.open((event) => {
       events.push(event);
       waiting.get(event)?.resolve();

@@ -302,7 +302,7 @@ export function kernelFlows(client: Client): void {
       const [a] = await cluster.share('a');
       await a?.engine.job(JOB).trigger();
       await cluster.until(() => cluster.calls.length === 2);
-      const { session } = await sessions.open(connectString, digest);
+      const { session } = await sessions.open(connectString, { digest });
       const paths = Object.keys(await dump(session, `/${cluster.namespace}`)).map((path) =>
         path === '' ? `/${cluster.namespace}` : `/${cluster.namespace}/${path}`,
       );

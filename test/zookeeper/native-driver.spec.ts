@@ -311,11 +311,11 @@ describe('native driver: close', () => {
 });
 
 describe('native driver: digest', () => {
-  const DIGEST = 'member:s3cret:word';
+  const MEMBER = { digest: 'member:s3cret:word' };
 
   it('gives every node it creates to the digest alone', async () => {
-    const { session } = await sessions.open(connectString, DIGEST);
-    const { session: colleague } = await sessions.open(connectString, DIGEST);
+    const { session } = await sessions.open(connectString, MEMBER);
+    const { session: colleague } = await sessions.open(connectString, MEMBER);
     const { session: stranger } = await sessions.open(connectString);
     const root = await ownRoot(session, 'digest');
     for (const mode of ['persistent', 'ephemeral', 'persistent-sequential', 'ephemeral-sequential'] as const) {
@@ -330,8 +330,8 @@ describe('native driver: digest', () => {
   });
 
   it('says that the digest is another one, naming the path and never the password', async () => {
-    const { session } = await sessions.open(connectString, DIGEST);
-    const { session: stranger } = await sessions.open(connectString, 'member:wrong');
+    const { session } = await sessions.open(connectString, MEMBER);
+    const { session: stranger } = await sessions.open(connectString, { digest: 'member:wrong' });
     const root = await ownRoot(session, 'wrong');
     const error = await failure(stranger.get(root));
     expect(error.code).toBe('NO_AUTH');
@@ -342,7 +342,7 @@ describe('native driver: digest', () => {
 
   it('leaves an existing node as it is', async () => {
     const { session: owner } = await sessions.open(connectString);
-    const { session } = await sessions.open(connectString, DIGEST);
+    const { session } = await sessions.open(connectString, MEMBER);
     const root = await ownRoot(owner, 'existing');
     await owner.create(`${root}/a`, 'open', 'persistent');
     expect(await failureCode(session.create(`${root}/a`, 'x', 'persistent'))).toBe('NODE_EXISTS');
@@ -352,7 +352,7 @@ describe('native driver: digest', () => {
 
   it('is authenticated after a reconnect as before', async () => {
     const { proxy, through } = await proxied();
-    const { session, next } = await sessions.open(through, DIGEST);
+    const { session, next } = await sessions.open(through, MEMBER);
     const root = await ownRoot(session, 'again');
     const [gone, back] = [next('disconnected'), next('connected')];
     await proxy.cut();
@@ -366,7 +366,7 @@ describe('native driver: digest', () => {
   it('is authenticated also when the server was away at first', async () => {
     const { proxy, through } = await proxied();
     await proxy.cut();
-    const { session, next } = await sessions.start(through, DIGEST);
+    const { session, next } = await sessions.start(through, MEMBER);
     const back = next('connected');
     await expect.poll(() => failureCode(session.get('/'))).toBe('CONNECTION_LOSS');
     await proxy.restore();
@@ -378,8 +378,8 @@ describe('native driver: digest', () => {
 
   it('tells truthfully what became of a node that others touched before it was protected', async () => {
     const { proxy, through } = await proxied();
-    const { session } = await sessions.open(through, DIGEST);
-    const { session: colleague } = await sessions.open(connectString, DIGEST);
+    const { session } = await sessions.open(through, MEMBER);
+    const { session: colleague } = await sessions.open(connectString, MEMBER);
     const root = await ownRoot(colleague, 'touched');
     await proxy.delay(50);
     const removed = watching();
@@ -402,7 +402,7 @@ describe('native driver: digest', () => {
 
   it('protects after a reconnect what was created just before the connection was lost', async () => {
     const { proxy, through } = await proxied();
-    const { session, next } = await sessions.open(through, DIGEST);
+    const { session, next } = await sessions.open(through, MEMBER);
     const { session: stranger } = await sessions.open(connectString);
     const root = await ownRoot(stranger, 'leftover');
     const created = watching();

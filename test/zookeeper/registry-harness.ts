@@ -7,7 +7,7 @@ import type { Registry } from '../../packages/core/src/registry/registry.js';
 import { inState } from '../../packages/core/src/registry/registry-harness.contract.js';
 import { SessionRegistry } from '../../packages/core/src/registry/session-registry.js';
 import { TestSessions } from './driver-sessions.js';
-import { type Client, driverOf } from './drivers.js';
+import { type Access, type Client, driverOf } from './drivers.js';
 
 let counter = 0;
 
@@ -15,7 +15,7 @@ let counter = 0;
 export async function zookeeperHarness(
   client: Client,
   connectString: string,
-  digest?: string,
+  access: Access = {},
 ): Promise<RegistryHarness> {
   const namespace = `contract-${process.pid}-${Date.now()}-${counter++}`;
   const proxies = new Map<Registry, Promise<TcpProxy>>();
@@ -31,7 +31,7 @@ export async function zookeeperHarness(
   const harness: RegistryHarness = {
     registry(options) {
       const starting = startProxy(Number(port), host);
-      const given = { namespace, sessionTimeoutMilliseconds: 4_000, digest, ...options };
+      const given = { namespace, sessionTimeoutMilliseconds: 4_000, ...access, ...options };
       const registry = new SessionRegistry({
         ...given,
         driver: driverBehind(client, starting, given),
@@ -54,7 +54,7 @@ export async function zookeeperHarness(
     async expire(registry) {
       const probe = `probe-${counter++}`;
       await registry.create(probe, '', 'ephemeral');
-      const { session: witness } = await witnesses.open(connectString, digest);
+      const { session: witness } = await witnesses.open(connectString, access);
       const gone = deferred();
       await witness.exists(`/${namespace}/${probe}`, gone.resolve);
       await (await proxyOf(registry)).cut();
@@ -75,14 +75,10 @@ export async function zookeeperHarness(
 function driverBehind(
   client: Client,
   starting: Promise<TcpProxy>,
-  { sessionTimeoutMilliseconds, digest }: { sessionTimeoutMilliseconds: number; digest?: string | undefined },
+  { sessionTimeoutMilliseconds, digest, tls, sasl }: Access & { readonly sessionTimeoutMilliseconds: number },
 ): Driver {
   const made = (port: number): Driver =>
-    driverOf(client, {
-      connectString: `127.0.0.1:${port}`,
-      sessionTimeoutMilliseconds,
-      ...(digest === undefined ? {} : { digest }),
-    });
+    driverOf(client, { connectString: `127.0.0.1:${port}`, sessionTimeoutMilliseconds, digest, tls, sasl });
   return {
     capabilities: made(0).capabilities,
     open: async (onEvent) => made((await starting).port).open(onEvent),

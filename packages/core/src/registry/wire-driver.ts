@@ -1,4 +1,11 @@
-import { CREATOR_ALL_ACL, digestAcl, OPEN_ACL, ZooKeeper, type ZooKeeperOptions } from '@elasticjob/zookeeper-client';
+import {
+  type Acl,
+  digestAcl,
+  OPEN_ACL,
+  Permission,
+  ZooKeeper,
+  type ZooKeeperOptions,
+} from '@elasticjob/zookeeper-client';
 import type { Clock } from '../foundation/clock.js';
 import type { Logger } from '../foundation/logger.js';
 import type { ConnectionEvent, Driver, DriverSession } from './driver.js';
@@ -66,9 +73,14 @@ function clientOptions(options: WireDriverOptions): ZooKeeperOptions {
   };
 }
 
-/** Named, where it can be named: the list is then the same whatever else a connection was authenticated by. */
-function accessList({ digest, sasl }: WireDriverOptions): ZooKeeperOptions['defaultAcl'] {
-  if (digest === undefined) return sasl === undefined ? OPEN_ACL : CREATOR_ALL_ACL;
+/**
+ * Named, so that it is the same whatever else a connection is authenticated by: the creator's access list would let in
+ * whoever has the certificate that the creator happened to show.
+ */
+function accessList({ digest, sasl }: WireDriverOptions): readonly Acl[] {
+  if (digest === undefined) {
+    return sasl === undefined ? OPEN_ACL : [{ permissions: Permission.ALL, scheme: 'sasl', id: sasl.username }];
+  }
   const separator = digest.indexOf(':');
   return digestAcl(digest.slice(0, separator), digest.slice(separator + 1));
 }

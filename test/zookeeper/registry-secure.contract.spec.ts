@@ -1,0 +1,44 @@
+import { type ZooKeeper as Servers, startZooKeeper } from '@elasticjob/test-support';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { registryContract } from '../../packages/core/src/registry/registry.contract.js';
+import { TestSessions } from './driver-sessions.js';
+import type { Access } from './drivers.js';
+import { zookeeperHarness } from './registry-harness.js';
+
+const SASL = { username: 'member', password: 'secret' };
+
+let servers: Servers;
+beforeAll(async () => {
+  const users = { [SASL.username]: SASL.password, stranger: 'other' };
+  servers = await startZooKeeper({ tls: { clientAuth: 'need' }, sasl: { users, required: true } });
+});
+afterAll(() => servers.stop());
+
+/** Where the server is reached over TLS, and how. */
+function secure(): { connectString: string; access: Access & { tls: object } } {
+  if (servers.secure === undefined) throw new Error('the server has no port for TLS');
+  const { connectString, authority, client } = servers.secure;
+  return { connectString, access: { sasl: SASL, tls: { ca: authority.cert, cert: client.cert, key: client.key } } };
+}
+
+registryContract('wire driver over mutual TLS and SASL', () => {
+  const { connectString, access } = secure();
+  return zookeeperHarness('wire', connectString, access);
+});
+
+describe('a node created by a SASL user who also shows a certificate', () => {
+  const sessions = new TestSessions();
+  afterEach(() => sessions.closeAll());
+
+  it('belongs to the user alone: neither to another user nor to whoever has the certificate', async () => {
+    const { connectString, access } = secure();
+    const { session: owner } = await sessions.open(connectString, access);
+    await owner.create('/own', 'value', 'persistent');
+    const other = { ...access, sasl: { username: 'stranger', password: 'other' } };
+    const { session: stranger } = await sessions.open(connectString, other);
+    await expect(stranger.get('/own')).rejects.toMatchObject({ code: 'NO_AUTH' });
+    const { tls: _, ...noCertificate } = access;
+    const { session: same } = await sessions.open(servers.connectString, noCertificate);
+    expect((await same.get('/own')).value).toBe('value');
+  });
+});
