@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../foundation/errors.js';
 import type { JobDefinition } from '../job/definition.js';
-import type { Registry } from '../registry/registry.js';
+import type { Operation, Registry } from '../registry/registry.js';
 import { jobPath, layout } from './job-layout.js';
 import { decodeJobConfig, encodeJobConfig, sameMeaning } from './job-yaml.js';
 
@@ -36,8 +36,8 @@ export async function publish(
   const [name, config] = await Promise.all([claimClass(registry, jobName, className), registry.read(path)]);
 
   if (config === null) {
-    const created = await registry.create(path, text, 'persistent');
-    if (!created.created) return publish(registry, definition, className);
+    const created = (await setUp(registry, jobName, text)) || (await registry.create(path, text, 'persistent')).created;
+    if (!created) return publish(registry, definition, className);
     return { outcome: 'published', className: name, text };
   }
   const decoded = decodeJobConfig(config.value);
@@ -50,6 +50,31 @@ export async function publish(
   const result = await registry.write(path, complete, config.stat.version);
   if (!result.written) return publish(registry, definition, className);
   return { outcome: 'published', className: name, text: complete };
+}
+
+/** What every job has below its node, parents first: each would be made later, one by one, by whoever needs it. */
+const SKELETON = [
+  layout.servers,
+  layout.instances,
+  'leader',
+  'leader/election',
+  layout.electionLatch,
+  layout.resharding,
+  layout.items,
+  'extension',
+];
+
+/** Stores a new job's definition with all that it needs at once. Resolves to whether nothing of it was there yet. */
+async function setUp(registry: Registry, jobName: string, text: string): Promise<boolean> {
+  const create = (path: string, value: string): Operation => ({
+    kind: 'create',
+    path: jobPath(jobName, path),
+    value,
+    mode: 'persistent',
+  });
+  const config = create(layout.config, text);
+  const result = await registry.commit([SKELETON.map((path) => create(path, '')), [config]]);
+  return result.committed;
 }
 
 /** The class that the job is stored as, storing it if nobody has; of two that come together the first one's counts. */
