@@ -71,7 +71,9 @@ export class Session {
     this.#auth = [...settings.auth];
   }
 
+  /** Never says that a session goes on whose time has passed, not even before the timer that ends it could run. */
   get state(): SessionState {
+    this.#isAlive();
     return this.#state;
   }
 
@@ -98,6 +100,7 @@ export class Session {
 
   /** Where requests go; `null` while there is no connection. */
   get channel(): Channel | null {
+    this.#isAlive();
     return this.#channel;
   }
 
@@ -351,8 +354,8 @@ export class Session {
   }
 
   #tell(reason?: ZooKeeperError): void {
-    const { state, id: sessionId, timeoutMs, server } = this;
-    const event = { state, sessionId, timeoutMs, server, ...(reason === undefined ? {} : { reason }) };
+    const { id: sessionId, timeoutMs, server } = this;
+    const event = { state: this.#state, sessionId, timeoutMs, server, ...(reason === undefined ? {} : { reason }) };
     for (const listener of [...this.#listeners]) {
       try {
         listener(event);
