@@ -123,10 +123,16 @@ export class Session {
     this.#running ??= this.#live();
   }
 
-  /** Shows more credentials, now and on each later connection. */
+  /** Shows more credentials, now and on each later connection, unless the server refuses them now. */
   async addAuth(auth: AuthInfo): Promise<void> {
+    if (this.#isOver) throw this.refusal;
     this.#auth.push(auth);
-    if (this.#channel !== null) await showCredentials(this.#channel, auth);
+    try {
+      if (this.#channel !== null) await showCredentials(this.#channel, auth);
+    } catch (error) {
+      if (ZooKeeperError.is(error, 'AUTH_FAILED')) this.#auth.splice(this.#auth.indexOf(auth), 1);
+      throw error;
+    }
   }
 
   /** Ends the session on the server, if that can be reached, within a bounded time. */
@@ -139,6 +145,7 @@ export class Session {
     const channel = this.#channel;
     const wasOver = this.#state === 'lost';
     this.#channel = null;
+    this.parts.watches.clear();
     this.#change('closed');
     if (channel !== null && !wasOver) await this.#sayGoodbye(channel);
     channel?.end(closed());
