@@ -63,6 +63,7 @@ export class Channel {
     socket.on('error', (error) => this.end(connectionLoss(messageOf(error), error)));
     socket.on('close', () => this.end(connectionLoss('the server closed the connection')));
     socket.on('end', () => this.end(connectionLoss('the server ended the connection')));
+    if (socket.destroyed) this.end(connectionLoss(socket.errored?.message ?? 'the server closed the connection'));
   }
 
   /** Resolves with the reason when the connection is gone. */

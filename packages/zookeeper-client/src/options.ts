@@ -98,7 +98,10 @@ export function settingsOf(options: ZooKeeperOptions): Settings {
     defaultAcl: options.defaultAcl ?? OPEN_ACL,
     maxRequestBytes: milliseconds('maxRequestBytes', options.maxRequestBytes ?? 1_000_000),
     maxAnswerBytes: milliseconds('maxAnswerBytes', options.maxAnswerBytes ?? 16 * 1024 * 1024),
-    backoff: { baseMs: options.backoff?.baseMs ?? 100, maxMs: options.backoff?.maxMs ?? 3_000 },
+    backoff: {
+      baseMs: milliseconds('backoff.baseMs', options.backoff?.baseMs ?? 100),
+      maxMs: milliseconds('backoff.maxMs', options.backoff?.maxMs ?? 3_000),
+    },
     shuffle: options.shuffle ?? true,
     random: options.random ?? Math.random,
     clock: options.clock ?? systemClock,

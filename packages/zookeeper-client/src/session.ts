@@ -164,14 +164,17 @@ export class Session {
   // ---- connecting ----------------------------------------------------------------------------------------------------
 
   async #live(): Promise<void> {
+    const { clock, backoff } = this.parts.settings;
     for (let failures = 0; !this.#isOver; ) {
       try {
         const { server, begins } = await this.#servers.next();
         if (begins && failures > 0) await this.#pause(failures);
         if (this.#isOver) return;
         const channel = await this.#attach(server);
-        failures = 0;
+        const since = clock.monotonic();
         this.#suspended(await channel.ended);
+        // One that does not last is as good as none: a server that drops whoever it welcomes is not to be overrun.
+        failures = clock.monotonic() - since < backoff.maxMs ? failures + 1 : 0;
       } catch (error) {
         failures += 1;
         await this.#attemptFailed(error, failures);
@@ -215,8 +218,9 @@ export class Session {
       this.#connected(opened, server, grant);
       return opened;
     } catch (error) {
-      channel?.end(ZooKeeperError.is(error) ? error : connectionLoss(messageOf(error)));
-      throw error;
+      const reason = fromServer(server, error);
+      channel?.end(reason);
+      throw reason;
     } finally {
       timer.cancel();
       this.#over.signal.removeEventListener('abort', giveUp);
@@ -377,6 +381,14 @@ function closeSession(channel: Channel, done: () => void): void {
   channel.begin(OP.closeSession, () => undefined);
   const [name, path] = ['closeSession', undefined];
   channel.commit({ xid: channel.xid, name, path, sentAt: channel.now, answer: done, refuse: done, fail: done });
+}
+
+/** Why there is no connection to a server, with its name. */
+function fromServer(server: ServerAddress, error: unknown): ZooKeeperError {
+  if (!ZooKeeperError.is(error)) return connectionLoss(`${nameOf(server)}: ${messageOf(error)}`, error);
+  const { code, message, serverCode } = error;
+  if (message.includes(nameOf(server))) return error;
+  return new ZooKeeperError(code, `${nameOf(server)}: ${message}`, { serverCode, cause: error });
 }
 
 function expired(why: string): ZooKeeperError {

@@ -23,6 +23,8 @@ export function openSocket(server: ServerAddress, tls: TlsOptions | null, signal
     };
     socket.once(ready, () => {
       settle();
+      // Whoever takes the socket listens a little later; what goes wrong until then must not end the process.
+      socket.on('error', () => undefined);
       socket.setNoDelay(true);
       resolve(socket);
     });
