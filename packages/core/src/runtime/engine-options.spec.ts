@@ -18,6 +18,10 @@ describe('the options of an engine', () => {
     ['an embedded registry', { registry: 'embedded' }],
     ['a ZooKeeper', { registry: zooKeeper }],
     ['a ZooKeeper with credentials', { registry: { ...zooKeeper, digest: 'user:pass:word' } }],
+    [
+      'servers by address, and a path',
+      { registry: { ...zooKeeper, connectString: '10.0.0.1:2181,[::1]:2181/apps/eu' } },
+    ],
     ['the other client library', { registry: { ...zooKeeper, client: 'native' } }],
     ['an encrypted connection', { registry: { ...zooKeeper, tls: true } }],
     ['certificates', { registry: { ...zooKeeper, tls: { ca: ['PEM'], cert: Buffer.from('PEM'), key: 'PEM' } } }],
@@ -36,6 +40,11 @@ describe('the options of an engine', () => {
     [
       'servers without a port',
       { registry: { ...zooKeeper, connectString: 'zk1' } },
+      /registry\.connectString: expected host:port/,
+    ],
+    [
+      'servers with a path in the middle',
+      { registry: { ...zooKeeper, connectString: 'zk1:2181/apps,zk2:2181' } },
       /registry\.connectString: expected host:port/,
     ],
     ['no namespace', { registry: { connectString: 'zk1:2181' } }, /registry\.namespace: expected a path/],

@@ -13,7 +13,7 @@ import type { TraceSink } from '../tracing/trace-sink.js';
 
 /** How to reach a ZooKeeper. */
 export interface ZooKeeperOptions extends Omit<RegistryOptions, 'clock' | 'logger'> {
-  /** Servers, `host:port,host:port`. */
+  /** Servers, `host:port,[::1]:port`, and perhaps one path below which the namespace lies, `/apps`. */
   readonly connectString: string;
   /**
    * The client library: `'wire'`, our own; or `'native'`, the npm package `zookeeper`, which has no transactions, no TLS
@@ -68,7 +68,8 @@ const namespace = z
     }
   });
 
-const SERVERS = /^[^,/:\s]+:\d{1,5}(,[^,/:\s]+:\d{1,5})*$|^(\[[0-9a-fA-F:]+\]:\d{1,5},?)+$/;
+const SERVER = '(?:[^,/:\\s\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):\\d{1,5}';
+const SERVERS = new RegExp(`^${SERVER}(?:,${SERVER})*(?:/[^/\\s,]+)*$`);
 
 const pem = z.custom(isPem, 'expected a text in PEM, a Buffer, or a list of these').optional();
 
