@@ -8,6 +8,7 @@ import { scaleItems } from './scale-items.js';
 import { scaleJobs } from './scale-jobs.js';
 import { figure } from './statistics.js';
 import { table } from './table.js';
+import { takeover } from './takeover.js';
 import { tickLag } from './tick-lag.js';
 import { tickLagCluster } from './tick-lag-cluster.js';
 import { zookeeperCost } from './zookeeper-cost.js';
@@ -19,6 +20,7 @@ const QUESTIONS: readonly Question[] = [
   tickLagCluster,
   zookeeperCost,
   reOwn,
+  takeover,
   scaleJobs,
   scaleItems,
 ];

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
  * A process of the bench that runs a file beside this one. The setup goes as its first argument, as JSON; orders and what
  * it tells go as messages.
  */
-export class WorkerProcess<Order extends object, Told> {
+export class WorkerProcess<Order, Told> {
   /** Rejects when the process ends although nobody killed it; what it had to say about that is on stderr. */
   readonly failed: Promise<never>;
   readonly #child: ChildProcess;
@@ -27,7 +27,7 @@ export class WorkerProcess<Order extends object, Told> {
   }
 
   order(order: Order): void {
-    this.#child.send(order);
+    this.#child.send(order as object);
   }
 
   /** SIGKILL: it says goodbye to nobody. Resolves when the process is gone. */
