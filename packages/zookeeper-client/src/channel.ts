@@ -5,7 +5,7 @@ import { FrameReader } from './frames.js';
 import { JuteReader, JuteWriter, protocolError } from './jute.js';
 import { type PendingRequest, PendingRequests } from './pending-requests.js';
 import { EVENT_KINDS, OP, XID } from './protocol.js';
-import { discard, discardSoon } from './socket.js';
+import { discard, discardSoon, socketProblem } from './socket.js';
 import type { WatchEvent } from './watch-table.js';
 
 /** What a {@link Channel} works with. */
@@ -60,7 +60,7 @@ export class Channel {
     this.#ended = deferredReason();
     const { socket } = parts;
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('error', (error) => this.end(connectionLoss(messageOf(error), error)));
+    socket.on('error', (error) => this.end(connectionLoss(socketProblem(error), error)));
     socket.on('close', () => this.end(connectionLoss('the server closed the connection')));
     socket.on('end', () => this.end(connectionLoss('the server ended the connection')));
     if (socket.destroyed) this.end(connectionLoss(socket.errored?.message ?? 'the server closed the connection'));

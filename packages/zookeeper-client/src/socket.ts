@@ -71,7 +71,21 @@ function secureEndpoint(server: ServerAddress, tls: TlsOptions): TlsOptions & { 
 }
 
 function unreachable(server: ServerAddress, cause: Error): ZooKeeperError {
-  const reason =
-    'code' in cause && typeof cause.code === 'string' ? `${cause.code}: ${messageOf(cause)}` : messageOf(cause);
-  return new ZooKeeperError('CONNECTION_LOSS', `cannot connect to ${nameOf(server)}: ${reason}`, { cause });
+  const problem = socketProblem(cause);
+  return new ZooKeeperError('CONNECTION_LOSS', `cannot connect to ${nameOf(server)}: ${problem}`, { cause });
+}
+
+/** Alerts by which a server says that it does not accept what a client has shown of itself. */
+const REFUSED_CERTIFICATE = /ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA)/;
+
+/** What became of a socket, in one line: OpenSSL's own messages have an address, a file and a line break in them. */
+export function socketProblem(error: Error): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : null;
+  if (code === null) return messageOf(error);
+  const ofOpenSsl = code.startsWith('ERR_SSL_') && 'reason' in error && typeof error.reason === 'string';
+  const text = ofOpenSsl ? error.reason : messageOf(error);
+  const hint = REFUSED_CERTIFICATE.test(code)
+    ? ': the server refused the certificate of this client, or demands one'
+    : '';
+  return `${code}: ${text}${hint}`;
 }
