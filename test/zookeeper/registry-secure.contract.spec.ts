@@ -1,8 +1,9 @@
 import { type ZooKeeper as Servers, startZooKeeper } from '@elasticjob/test-support';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { registryContract } from '../../packages/core/src/registry/registry.contract.js';
+import { SessionRegistry } from '../../packages/core/src/registry/session-registry.js';
 import { TestSessions } from './driver-sessions.js';
-import type { Access } from './drivers.js';
+import { type Access, driverOf } from './drivers.js';
 import { zookeeperHarness } from './registry-harness.js';
 
 const SASL = { username: 'member', password: 'secret' };
@@ -15,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => servers.stop());
 
 /** Where the server is reached over TLS, and how. */
-function secure(): { connectString: string; access: Access & { tls: object } } {
+function secure(): { connectString: string; access: Access & { tls: { ca: string; cert: string; key: string } } } {
   if (servers.secure === undefined) throw new Error('the server has no port for TLS');
   const { connectString, authority, client } = servers.secure;
   return { connectString, access: { sasl: SASL, tls: { ca: authority.cert, cert: client.cert, key: client.key } } };
@@ -24,6 +25,31 @@ function secure(): { connectString: string; access: Access & { tls: object } } {
 registryContract('wire driver over mutual TLS and SASL', () => {
   const { connectString, access } = secure();
   return zookeeperHarness('wire', connectString, access);
+});
+
+describe('a registry that is refused says why, and no secret:', () => {
+  const start = async (access: Access): Promise<unknown> => {
+    const { connectString } = secure();
+    const driver = driverOf('wire', { connectString, ...access });
+    const patience = { connectionTimeoutMilliseconds: 5_000 };
+    const registry = new SessionRegistry({ driver, describe: connectString, namespace: 'refused', ...patience });
+    return registry.start().catch((error: unknown) => error);
+  };
+
+  it('a wrong password', async () => {
+    const error = await start({ ...secure().access, sasl: { ...SASL, password: 'guessed' } });
+    expect(error).toMatchObject({ code: 'AUTH_FAILED', message: expect.stringContaining('SASL user "member"') });
+    expect(error).toMatchObject({ message: expect.not.stringContaining('guessed') });
+  });
+
+  it('no certificate', async () => {
+    const { ca } = secure().access.tls;
+    const error = await start({ sasl: SASL, tls: { ca } });
+    expect(error).toMatchObject({
+      code: 'CONNECTION_TIMEOUT',
+      message: expect.stringContaining('the server refused the certificate of this client, or demands one'),
+    });
+  });
 });
 
 describe('a node created by a SASL user who also shows a certificate', () => {

@@ -180,10 +180,9 @@ export class SessionKeeper {
   #refuse(): void {
     const { user, describe } = this.parts;
     const who = user === undefined ? 'the credentials' : `the credentials of user "${user}"`;
-    const error = new RegistryError(
-      'AUTH_FAILED',
-      `the registry at ${describe} refused ${who}: check the option "digest" (user:password)`,
-    );
+    const seen = this.problem === null ? '' : ` (${this.problem})`;
+    const remedy = 'check the option "digest" (user:password) or "sasl"';
+    const error = new RegistryError('AUTH_FAILED', `the registry at ${describe} refused ${who}${seen}: ${remedy}`);
     this.parts.logger.error('the registry refused the credentials', this.#where(error));
     this.refused.reject(error);
   }
