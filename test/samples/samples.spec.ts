@@ -82,34 +82,38 @@ describe('the sample with configuration', () => {
 });
 
 describe('the cluster sample', () => {
-  it('goes on without the leader it kills: no item runs twice, all run again in time', async () => {
-    const { code, stdout, stderr } = await run(CLUSTER, ['--processes', '3', '--seconds', '26', '--kill']);
-    const verdict: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
-    expect({ code, verdict }).toMatchObject({
-      code: 0,
-      verdict: {
-        fires: 26,
-        firesWithItemRunTwice: 0,
-        overlappingRuns: 0,
-        recoveryLimitMs: 6_500,
-        itemsMissedOutsideTheWindow: [],
-        ok: true,
-        killed: { worker: expect.stringMatching(/^process [123]$/), items: expect.any(Array) },
-      },
-    });
-    const { runsPerItem, recoveryMs, itemsPerProcess, killed } = verdict as {
-      runsPerItem: Record<string, number>;
-      recoveryMs: number;
-      itemsPerProcess: Record<string, number[]>;
-      killed: { worker: string; items: number[] };
-    };
-    expect(Object.keys(runsPerItem)).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8']);
-    expect(recoveryMs).toBeLessThanOrEqual(6_500);
-    expect(killed.items).toHaveLength(3);
-    expect(Object.keys(itemsPerProcess)).not.toContain(killed.worker);
-    expect(Object.values(itemsPerProcess).flat().sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(stderr).toContain(`killing ${killed.worker}, which leads and owns`);
-  });
+  it.each(['wire', 'native'])(
+    'goes on without the leader it kills, in time and running nothing twice (%s)',
+    async (client) => {
+      const options = ['--processes', '3', '--seconds', '26', '--kill', '--client', client];
+      const { code, stdout, stderr } = await run(CLUSTER, options);
+      const verdict: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+      expect({ code, verdict }).toMatchObject({
+        code: 0,
+        verdict: {
+          fires: 26,
+          firesWithItemRunTwice: 0,
+          overlappingRuns: 0,
+          recoveryLimitMs: 6_500,
+          itemsMissedOutsideTheWindow: [],
+          ok: true,
+          killed: { worker: expect.stringMatching(/^process [123]$/), items: expect.any(Array) },
+        },
+      });
+      const { runsPerItem, recoveryMs, itemsPerProcess, killed } = verdict as {
+        runsPerItem: Record<string, number>;
+        recoveryMs: number;
+        itemsPerProcess: Record<string, number[]>;
+        killed: { worker: string; items: number[] };
+      };
+      expect(Object.keys(runsPerItem)).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8']);
+      expect(recoveryMs).toBeLessThanOrEqual(6_500);
+      expect(killed.items).toHaveLength(3);
+      expect(Object.keys(itemsPerProcess)).not.toContain(killed.worker);
+      expect(Object.values(itemsPerProcess).flat().sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+      expect(stderr).toContain(`killing ${killed.worker}, which leads and owns`);
+    },
+  );
 
   it('ends one of its processes in order when it is told to', async () => {
     const namespace = `sample-${process.pid}-${Date.now()}`;

@@ -13,6 +13,7 @@ tells who owns what. Ends with one JSON line about every fire.
   --processes N   processes to start, default 3
   --seconds N     how long to watch once every item is owned, default 30
   --kill          after 15 s kill -9 the process that leads; exits 0 only if its items ran again in time
+  --client NAME   the client library of the processes: wire, our own (default), or native, the package zookeeper
   --help
 `;
 
@@ -25,6 +26,7 @@ const KILL_AFTER_S = 15;
 const RECOVERY_LIMIT_MS = SESSION_MS + TICK_MS + 2000;
 
 interface Options {
+  readonly client: string;
   readonly processes: number;
   readonly seconds: number;
   readonly kill: boolean;
@@ -37,8 +39,8 @@ class Cluster {
 
   constructor(private readonly connectString: string) {}
 
-  start(count: number): void {
-    const options = ['--connect', this.connectString, '--session-timeout', String(SESSION_MS)];
+  start({ processes: count, client }: Options): void {
+    const options = ['--connect', this.connectString, '--session-timeout', String(SESSION_MS), '--client', client];
     for (let number = 1; number <= count; number++) {
       this.workers.push(new Worker(`process ${number}`, options, (worker, message) => this.#hear(worker, message)));
     }
@@ -113,18 +115,21 @@ function readCommand(): Options | string {
         processes: { type: 'string', default: '3' },
         seconds: { type: 'string', default: '30' },
         kill: { type: 'boolean', default: false },
+        client: { type: 'string', default: 'wire' },
         help: { type: 'boolean' },
       },
     });
     if (values.help) return 'help';
-    const options = { processes: Number(values.processes), seconds: Number(values.seconds), kill: values.kill };
+    const { kill, client } = values;
+    const options = { processes: Number(values.processes), seconds: Number(values.seconds), kill, client };
     return problemOf(options) ?? options;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-function problemOf({ processes, seconds, kill }: Options): string | null {
+function problemOf({ processes, seconds, kill, client }: Options): string | null {
+  if (client !== 'wire' && client !== 'native') return `--client takes wire or native, not '${client}'`;
   if (!Number.isInteger(processes) || processes < 1 || processes > ITEMS) return `--processes takes 1 to ${ITEMS}`;
   if (!(seconds > 0)) return '--seconds takes a number above 0';
   if (kill && processes < 2) return '--kill needs at least two processes: somebody has to take the items over';
@@ -140,7 +145,7 @@ async function watch(options: Options): Promise<number> {
   const zooKeeper = await startZooKeeper({ servers: 1, tickTime: TICK_MS });
   const cluster = new Cluster(`${zooKeeper.connectString}`);
   try {
-    cluster.start(options.processes);
+    cluster.start(options);
     return await observe(cluster, options, interrupted.signal);
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;

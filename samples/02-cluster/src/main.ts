@@ -7,12 +7,13 @@ import { ReportJob } from './report.job.js';
 
 const HELP = `One process of the cluster: shares the nine items of a job with every other process on the same ZooKeeper.
 
-  node dist/main.js --connect 127.0.0.1:2181 [--namespace cluster] [--session-timeout 4000]
+  node dist/main.js --connect 127.0.0.1:2181 [--namespace cluster] [--session-timeout 4000] [--client wire|native]
 
 Prints what it owns and runs, one JSON text per line. Ctrl-C gives its items away and leaves.
 `;
 
 interface Options {
+  readonly client: 'wire' | 'native';
   readonly connectString: string;
   readonly namespace: string;
   readonly sessionTimeoutMilliseconds: number;
@@ -43,13 +44,15 @@ function readCommand(): Options | string {
         connect: { type: 'string' },
         namespace: { type: 'string', default: 'cluster' },
         'session-timeout': { type: 'string', default: '4000' },
+        client: { type: 'string', default: 'wire' },
         help: { type: 'boolean' },
       },
     });
     if (values.help) return 'help';
-    const { connect, namespace, 'session-timeout': timeout } = values;
+    const { connect, namespace, client, 'session-timeout': timeout } = values;
     if (connect === undefined) return '--connect is missing: which ZooKeeper?';
-    return { connectString: connect, namespace, sessionTimeoutMilliseconds: Number(timeout) };
+    if (client !== 'wire' && client !== 'native') return `--client is '${client}', expected wire or native`;
+    return { client, connectString: connect, namespace, sessionTimeoutMilliseconds: Number(timeout) };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
