@@ -7,6 +7,8 @@ const sample = (path: string): string => fileURLToPath(new URL(`../../samples/${
 const FIRST = sample('01-first-job/dist/main.js');
 const CLUSTER = sample('02-cluster/dist/cluster.js');
 const WORKER = sample('02-cluster/dist/main.js');
+const SECURED = sample('04-tls/dist/cluster.js');
+const SECURED_WORKER = sample('04-tls/dist/main.js');
 const CONFIGURED = sample('03-async-config/dist/main.js');
 
 interface Ended {
@@ -146,6 +148,65 @@ describe('the cluster sample', () => {
     [WORKER, [], '--connect is missing: which ZooKeeper?'],
   ])('says what is wrong with its arguments: %s %j', async (file, args, text) => {
     const { code, stderr } = await run(file, args);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(text) });
+  });
+});
+
+describe('the sample with TLS and SASL', () => {
+  it('runs every item for every fire, and refuses who has no certificate or a wrong password', async () => {
+    const { code, stdout, stderr } = await run(SECURED, ['--processes', '2', '--seconds', '5']);
+    const verdict: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+    expect({ code, verdict }).toEqual({
+      code: 0,
+      verdict: {
+        ...{ ok: true, fires: 5, missed: 0, runTwice: 0 },
+        runsPerItem: { 0: 5, 1: 5, 2: 5, 3: 5, 4: 5, 5: 5 },
+        itemsPerProcess: { 'process-1': expect.any(Array), 'process-2': expect.any(Array) },
+        refused: {
+          'without a certificate': expect.stringContaining('the server refused the certificate of this client'),
+          'with a wrong password': expect.stringContaining('refused the SASL user "payroll"'),
+        },
+      },
+    });
+    expect(stderr).not.toContain('got in');
+  });
+
+  it('lets every process leave in order when it is interrupted', async () => {
+    let sent = false;
+    const child = spawn(process.execPath, [SECURED], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+      if (!sent && stderr.includes('every item is owned')) sent = child.kill('SIGINT');
+    });
+    await once(child, 'close');
+    expect({ code: child.exitCode, stdout }).toEqual({ code: 130, stdout: '' });
+    expect(stderr).toContain('interrupted: the processes give their items away and leave');
+  });
+
+  it('says which variable is missing', async () => {
+    const { code, stderr } = await run(SECURED_WORKER, []);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^ZOOKEEPER is missing in the environ/),
+    });
+  });
+
+  it.each([
+    [SECURED, '--processes N'],
+    [SECURED_WORKER, 'ZOOKEEPER_PASSWORD_FILE'],
+  ])('explains itself: %s', async (file, text) => {
+    expect(await run(file, ['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining(text), stderr: '' });
+  });
+
+  it.each([
+    [['--processes', '7'], '--processes takes 1 to 6'],
+    [['--seconds', '0.5'], '--seconds takes a whole number above 0'],
+  ])('says what is wrong with its arguments: %j', async (args, text) => {
+    const { code, stderr } = await run(SECURED, args);
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(text) });
   });
 });
