@@ -3,11 +3,11 @@ import { ElasticJobError } from '../foundation/errors.js';
 import type { Driver, MultiResult } from './driver.js';
 import {
   type Delivery,
-  isWithin,
   MemoryConnection,
   type MemoryHost,
   MemorySession,
   type SessionServer,
+  upwards,
 } from './memory-session.js';
 import { type Change, type Committed, MemoryTree, parentOf, type TreeEdit } from './memory-tree.js';
 import type { Operation } from './registry.js';
@@ -278,7 +278,7 @@ function fire(connection: MemoryConnection, changes: readonly Change[]): void {
   for (const { kind, path } of changes) {
     const byData = data.delete(path);
     const byChildren = kind === 'deleted' && children.delete(path);
-    const byTree = [...trees].some((root) => isWithin(root, path));
+    const byTree = trees.size > 0 && upwards(path).some((root) => trees.has(root));
     if (byData || byChildren || byTree) connection.notify({ kind, path });
     if (kind !== 'changed' && children.delete(parentOf(path))) {
       connection.notify({ kind: 'children', path: parentOf(path) });

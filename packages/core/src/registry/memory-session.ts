@@ -1,7 +1,7 @@
 import { type Deferred, deferred } from '../foundation/deferred.js';
 import { RegistryError } from '../foundation/errors.js';
 import type { ConnectionEvent, DriverSession, MultiResult, TreeChange, TreeWatcher, Watcher } from './driver.js';
-import type { Committed, MemoryTree, TreeEdit } from './memory-tree.js';
+import { type Committed, type MemoryTree, parentOf, type TreeEdit } from './memory-tree.js';
 import type { Capabilities, CreateMode, NodeStat, Operation } from './registry.js';
 
 /** How messages get from one end of a connection to the other: calls `deliver` later, once per message. */
@@ -277,8 +277,9 @@ export class MemorySession implements DriverSession {
   }
 
   #tellTrees(change: TreeChange): void {
-    for (const [root, watchers] of this.trees) {
-      if (isWithin(root, change.path)) for (const watcher of [...watchers]) watcher(change);
+    if (this.trees.size === 0) return;
+    for (const root of upwards(change.path)) {
+      for (const watcher of [...(this.trees.get(root) ?? [])]) watcher(change);
     }
   }
 
@@ -320,9 +321,11 @@ export class MemorySession implements DriverSession {
   }
 }
 
-/** Whether a path is a root itself or below it. */
-export function isWithin(root: string, path: string): boolean {
-  return path === root || root === '/' || path.startsWith(`${root}/`);
+/** A path and everything above it, up to the root: a look at each costs less than one at every watch there is. */
+export function upwards(path: string): string[] {
+  const paths = [path];
+  for (let above = path; above !== '/'; above = parentOf(above)) paths.push(parentOf(above));
+  return paths;
 }
 
 function attempt<T>(execute: () => T): { result: T } | { error: unknown } {
