@@ -11,6 +11,9 @@ export interface ServerAddress {
   readonly host: string;
 }
 
+/** What fails when no name of a connect string has an address: the `request` of the error. */
+export const RESOLVE = 'resolve';
+
 /** How a server is called in messages. */
 export function nameOf({ host, address, port }: ServerAddress): string {
   return host === address ? `${host}:${port}` : `${host}:${port} (${address})`;
@@ -66,7 +69,7 @@ export class ServerList {
     const all = found.flat();
     if (all.length > 0) return this.options.shuffle ? this.#shuffled(all) : all;
     const message = `no server of the connect string can be resolved: ${problems.join('; ')}`;
-    throw new ZooKeeperError('CONNECTION_LOSS', message);
+    throw new ZooKeeperError('CONNECTION_LOSS', message, { request: RESOLVE });
   }
 
   /** @see Fisher and Yates, as told by Knuth (The Art of Computer Programming, 3.4.2, algorithm P). */

@@ -6,7 +6,7 @@ import { NO_PASSWORD, readGrant, type SessionGrant, writeConnect } from './hands
 import type { AuthInfo, Settings } from './options.js';
 import { OP } from './protocol.js';
 import { findReadWrite } from './read-write-search.js';
-import { nameOf, type ServerAddress, ServerList } from './server-list.js';
+import { nameOf, RESOLVE, type ServerAddress, ServerList } from './server-list.js';
 import { nextState, type SessionChange, type SessionState } from './session-state.js';
 import { restoreWatches, setWatchesRequests } from './set-watches.js';
 import { openSocket } from './socket.js';
@@ -189,7 +189,7 @@ export class Session {
     this.parts.settings.log('cannot connect', { reason: reason.message });
     this.#tell(reason);
     // Names that cannot be resolved make no round.
-    if (reason.message.startsWith('no server')) await this.#pause(failures);
+    if (reason.request === RESOLVE) await this.#pause(failures);
   }
 
   #pause(failures: number): Promise<void> {
