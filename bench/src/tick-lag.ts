@@ -34,13 +34,19 @@ const BUDGET_MS = 25;
 export const tickLag: Question = {
   name: 'tick-lag',
   asks: 'How late is a handler called when many jobs fire in the same instant?',
-  async answer(say) {
+  async answer(say, { clients }) {
     const full = await measure(LOADS.memory, { registry: 'embedded' }, say);
     const half = await measure(LOADS.half, { registry: 'embedded' }, say);
     const zookeeper = await startZooKeeper({ own: true, durable: true });
     try {
-      const registry = { connectString: zookeeper.connectString, namespace: 'tick-lag' };
-      return [full, half, await measure(LOADS.zookeeper, { registry }, say)];
+      const { connectString } = zookeeper;
+      const figures = [full, half];
+      for (const client of clients) {
+        const registry = { connectString, client, namespace: `tick-lag-${client}` };
+        const load = { ...LOADS.zookeeper, where: `ZooKeeper, ${client}` };
+        figures.push(await measure(load, { registry }, say));
+      }
+      return figures;
     } finally {
       await zookeeper.stop();
     }
