@@ -25,6 +25,7 @@ class Bench {
   readonly released: number[] = [];
   readonly returned: number[] = [];
   readonly session = new AbortController();
+  connected = true;
   readonly listeners: JobListener[] = [];
   errorHandler: JobErrorHandler = ignoreErrorHandler;
   claim: Ownership['claim'] = async () => ({ claimed: true, fencingToken: 7n });
@@ -69,6 +70,7 @@ class Bench {
       claim: (item) => this.claim(item),
       giveBack: (_, items) => void this.returned.push(...items),
       mayContinue: () => true,
+      mayStart: () => this.connected,
       release: async (item) => {
         await this.release();
         this.released.push(item);
@@ -163,6 +165,21 @@ describe('one run', () => {
     await bench.run([0, 1]);
     expect(heard).toEqual(['before 0,1', 'undefined Error: audit', 'after']);
     expect(bench.outcomes()).toHaveLength(2);
+  });
+
+  it('skips an item whose turn in the pool comes while the registry is out of reach', async () => {
+    const bench = new Bench(1);
+    const { work, release } = hanging();
+    bench.work = work;
+    const run = bench.run([0, 1]);
+    await settle();
+    bench.connected = false;
+    release.resolve();
+    await run;
+    expect(bench.contexts.map(({ shardingItem }) => shardingItem)).toEqual([0]);
+    expect(bench.outcomes()).toEqual(['0:done']);
+    expect(bench.skips()).toEqual(['no-session:1']);
+    expect(bench.released).toEqual([0, 1]);
   });
 
   it('runs as many items at the same time as the pool allows', async () => {

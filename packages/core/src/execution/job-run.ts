@@ -42,6 +42,8 @@ export interface Ownership {
   giveBack(scheduledAt: number, items: readonly number[]): void;
   /** Whether the item is still assigned here. */
   mayContinue(item: number): boolean;
+  /** Whether anything may be started now: not while the registry is out of reach. */
+  mayStart(): boolean;
   /** Aborts when the session of the marks is lost. */
   readonly session: AbortSignal;
 }
@@ -246,7 +248,7 @@ export class JobRuns {
     });
   }
 
-  /** Resolves to the failure of the item, `null` if it succeeded. */
+  /** Resolves to the failure of the item, `null` if it succeeded or was not started. */
   async #execute(
     request: RunRequest,
     job: RunnableJob,
@@ -254,10 +256,15 @@ export class JobRuns {
     started: Started,
   ): Promise<Failure | null> {
     const { item } = started;
-    const call = await this.services.pool.run(() => this.#call(request, job, ownership, started));
+    // Its turn may come long after its mark was made, and the registry may be out of reach by then.
+    const call = await this.services.pool.run(async () =>
+      ownership.mayStart() ? this.#call(request, job, ownership, started) : null,
+    );
+    if (call === null) this.#skip(request, job, [item], 'no-session');
     await this.#unmark(item, ownership);
     this.#started.delete(started);
     this.#busy.delete(item);
+    if (call === null) return null;
     // Only a mark that was there to the end tells that nobody else ran the item meanwhile: a process that slept longer
     // than its session learns of that when it takes the mark away, after the handler may have ended happily.
     const failure = call.failure ?? (ownership.session.aborted ? { error: new SessionLostError() } : null);

@@ -260,6 +260,7 @@ export class JobRuntime implements Lifecycle {
     return {
       session: this.#member.session,
       mayContinue: (item) => isCurrent() && this.#fires.items.includes(item),
+      mayStart: () => this.#member.isConnected,
       claim: async (item) => {
         if (definition.monitorExecution) return this.#marks.claim(item, isCurrent);
         return isCurrent() ? { claimed: true, fencingToken: undefined } : { claimed: false, reason: 'resharded' };
