@@ -71,7 +71,7 @@ export function jobView(snapshot: TreeSnapshot, instanceId: string, ownItems: re
   return {
     config: config?.value ?? null,
     configVersion: config?.stat.version ?? null,
-    members: new Map(childNodes(snapshot, layout.instances).flatMap((node) => toMember(node))),
+    members: membersOf(childNodes(snapshot, layout.instances)),
     servers: new Map(childNodes(snapshot, layout.servers).map((node) => [nameOf(node), node.value])),
     leader: toLeader(snapshot.node(layout.leader)),
     ...toResharding(snapshot),
@@ -110,23 +110,35 @@ function childNodes(snapshot: TreeSnapshot, parent: string): RegistryNode[] {
 
 /** Nodes that did not change are the same objects in the next snapshot; their text is parsed once. */
 const plans = new WeakMap<RegistryNode, AssignmentPlan | null>();
+const members = new WeakMap<RegistryNode, Member | null>();
 
 function planOf(node: RegistryNode | null): AssignmentPlan | null {
-  if (node === null) return null;
-  const known = plans.get(node);
-  if (known !== undefined) return known;
-  const plan = decodePlan(node.value);
-  plans.set(node, plan);
-  return plan;
+  return node === null ? null : parsedOnce(plans, node, () => decodePlan(node.value));
 }
 
-function toMember(node: RegistryNode): [string, Member][] {
-  const instanceId = nameOf(node);
-  const instance = decodeInstance(node.value);
-  if (instance === null) return [];
-  const session = node.stat.ephemeralOwner;
-  const serverIp = instance.serverIp ?? serverIpOf(instanceId);
-  return [[instanceId, { instanceId, serverIp, ...readLabels(instance.labels), session }]];
+/** The instance that a node tells of, `null` if the node is unreadable. */
+function memberOf(node: RegistryNode): Member | null {
+  return parsedOnce(members, node, () => {
+    const instanceId = nameOf(node);
+    const instance = decodeInstance(node.value);
+    if (instance === null) return null;
+    const session = node.stat.ephemeralOwner;
+    const serverIp = instance.serverIp ?? serverIpOf(instanceId);
+    return { instanceId, serverIp, ...readLabels(instance.labels), session };
+  });
+}
+
+function parsedOnce<T>(known: WeakMap<RegistryNode, T | null>, node: RegistryNode, parse: () => T | null): T | null {
+  const former = known.get(node);
+  if (former !== undefined) return former;
+  const parsed = parse();
+  known.set(node, parsed);
+  return parsed;
+}
+
+function membersOf(nodes: readonly RegistryNode[]): ReadonlyMap<string, Member> {
+  const readable = nodes.flatMap((node) => memberOf(node) ?? []);
+  return new Map(readable.map((member) => [member.instanceId, member]));
 }
 
 function toLeader(node: RegistryNode | null): Leader | null {
