@@ -34,6 +34,7 @@ export default defineConfig({
             'test/*.spec.ts',
             'test/kernel/**/*.spec.ts',
             'test/nest/**/*.spec.ts',
+            'test/simulation/src/**/*.spec.ts',
           ],
           testTimeout: 20_000,
         },
