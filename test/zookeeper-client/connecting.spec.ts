@@ -1,6 +1,6 @@
 import { ZooKeeper, ZooKeeperError } from '@elasticjob/zookeeper-client';
 import { afterEach, describe, expect, inject, it } from 'vitest';
-import { answer, FakeServer, type FakeServerOptions, frameOf, greeting } from './fake-server.js';
+import { answer, creation, FakeServer, type FakeServerOptions, frameOf, greeting } from './fake-server.js';
 import { failure, failureCode, ownRoot, TestClients } from './test-clients.js';
 
 const connectString = inject('zookeeper');
@@ -159,6 +159,16 @@ describe('ZooKeeper client: servers that are none', () => {
     await back;
     expect(states()).toEqual(['connected', 'suspended', 'connected']);
     expect((await client.exists('/a')).stat).toBeNull();
+  });
+
+  it('leaves a server that tells of a path that is none, whatever is watched', async () => {
+    const bad = await fake({ onConnect: () => 'greet' });
+    const { client, next } = await clients.open(bad.address);
+    await client.addWatch('/', 'recursive', () => undefined);
+    const [gone, back] = [next('suspended'), next('connected')];
+    bad.send(creation('x'));
+    expect((await gone).reason).toMatchObject({ code: 'PROTOCOL', message: expect.stringContaining('"x"') });
+    await back;
   });
 
   it('says that the session has moved when a server says so', async () => {

@@ -152,6 +152,17 @@ export function answer(xid: number, code: number, zxid = 1n): Buffer {
   return frameOf(body);
 }
 
+/** The news that a node was created. */
+export function creation(path: string): Buffer {
+  const [name, body] = [Buffer.from(path), Buffer.alloc(28)];
+  body.writeInt32BE(-1, 0);
+  body.writeBigInt64BE(-1n, 4);
+  body.writeInt32BE(1, 16);
+  body.writeInt32BE(3, 20);
+  body.writeInt32BE(name.length, 24);
+  return frameOf(Buffer.concat([body, name]));
+}
+
 /** Bytes with their length before them. */
 export function frameOf(body: Buffer): Buffer {
   const length = Buffer.alloc(4);

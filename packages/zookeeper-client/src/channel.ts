@@ -301,7 +301,10 @@ export class Channel {
     input.int();
     // Since 3.9 the number of the transaction, -1 before. What comes after it has not been seen by then.
     if (zxid > 0n) this.parts.onZxid(zxid);
-    if (kind !== undefined) this.parts.onEvent(kind, input.string());
+    if (kind === undefined) return;
+    const path = input.string();
+    if (!path.startsWith('/')) throw protocolError(`an event of the path ${JSON.stringify(path)}`);
+    this.parts.onEvent(kind, path);
   }
 
   #confirm(sentAt: number | undefined): void {
