@@ -127,6 +127,9 @@ export function readMulti(
     if (type === OP.error) failures.push(input.int());
     else results.push(readOutcome(input, type, relative));
   }
+  if (Math.max(results.length, failures.length) !== count) {
+    throw protocolError(`${results.length} results and ${failures.length} errors of a transaction of ${count}`);
+  }
   if (failures.length === 0) return { committed: true, zxid, results };
   const index = failures.findIndex((code) => code !== 0 && codeOfServer(code) !== 'ROLLED_BACK');
   const at = Math.max(0, index);
