@@ -1,6 +1,11 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type ZooKeeper as Servers, startZooKeeper } from '@elasticjob/test-support';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { deferred } from '../../packages/core/src/foundation/deferred.js';
+import { type Logger, silentLogger } from '../../packages/core/src/foundation/logger.js';
 import { registryContract } from '../../packages/core/src/registry/registry.contract.js';
+import { inState } from '../../packages/core/src/registry/registry-harness.contract.js';
 import { SessionRegistry } from '../../packages/core/src/registry/session-registry.js';
 import { TestSessions } from './driver-sessions.js';
 import { type Access, driverOf } from './drivers.js';
@@ -50,6 +55,43 @@ describe('a registry that is refused says why, and no secret:', () => {
       message: expect.stringContaining('the server refused the certificate of this client, or demands one'),
     });
   });
+});
+
+describe('a registry whose password is changed while it runs', () => {
+  it('says that it is refused, and goes on once the password is right again', async () => {
+    const { connectString, access } = secure();
+    const refused = deferred();
+    const logger: Logger = {
+      ...silentLogger,
+      error: (message) => message === 'the registry refused the credentials' && refused.resolve(),
+    };
+    const registry = new SessionRegistry({
+      ...{ driver: driverOf('wire', { connectString, ...access }), describe: connectString, namespace: 'changed' },
+      ...{ logger, maxSleepTimeMilliseconds: 1_000 },
+    });
+    try {
+      await registry.start();
+      const { epoch } = registry.session;
+      await restartWithPassword('changed');
+      await refused.promise;
+      await inState(registry, 'lost');
+      await restartWithPassword(SASL.password);
+      await inState(registry, 'connected');
+      expect(registry.session.epoch).toBeGreaterThan(epoch);
+      await registry.put('node', 'value');
+    } finally {
+      await registry.stop();
+    }
+  });
+
+  async function restartWithPassword(password: string): Promise<void> {
+    const file = join(servers.folder ?? '', 'server-1', 'jaas.conf');
+    const logins = readFileSync(file, 'utf8').replace(/user_member="[^"]*"/, `user_member="${password}"`);
+    const [server] = servers.servers;
+    await server?.stop();
+    writeFileSync(file, logins);
+    await server?.start();
+  }
 });
 
 describe('a node created by a SASL user who also shows a certificate', () => {
