@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import { accountForFires } from './src/fire-accounts.js';
+import type { JobPlan } from './src/job-plan.js';
+import { Ledger, type LedgerWrite } from './src/ledger.js';
+import type { Departure, Life, Observations, Outcome, Run } from './src/observations.js';
+import { fireKey } from './src/observations.js';
+import { countOverlaps, overlaps } from './src/overlaps.js';
+import { distribution, takeovers } from './src/takeovers.js';
+
+const JOB: JobPlan = { name: 'job', items: 1, everySeconds: 1, workMs: 100 };
+const NOW = 1_800_000_000_000;
+
+function run(instance: string, token: bigint, beganAt: number, more: Partial<Run> = {}): Run {
+  const times = { beganAt: NOW + beganAt, endedAt: NOW + beganAt + 100, abortedAt: null, abortReason: null };
+  return { instance, job: 'job', item: 0, scheduledAt: NOW + beganAt, token, ...times, ...more };
+}
+
+function departure(instance: string, zxid: bigint, at: number, more: Partial<Departure> = {}): Departure {
+  return { instance, job: 'job', at: NOW + at, zxid, items: [0], exact: true, ...more };
+}
+
+function seen(more: Partial<Observations>): Observations {
+  const spans = new Map([['job', [{ after: NOW - 10_000, owners: ['a'] }]]]);
+  const lives = new Map(
+    ['a', 'b'].map((instance): [string, Life] => [instance, { instance, killedAt: null, stops: [] }]),
+  );
+  return { jobs: [JOB], runs: [], outcomes: new Map(), lives, departures: [], spans, refused: [], ...more };
+}
+
+describe('two runs of one item', () => {
+  it('overlap if one begins while the other goes on, although both sessions live', () => {
+    const found = overlaps(seen({ runs: [run('a', 1n, 0), run('b', 2n, 99)] }));
+    expect(countOverlaps(found)).toEqual({ withBothSessionsAlive: 1, withAStoppedProcess: 0 });
+  });
+
+  it('do not overlap if one begins when the other has ended, was aborted, or was killed', () => {
+    const going = { endedAt: null };
+    const lives = new Map([['k', { instance: 'k', killedAt: NOW + 50, stops: [] }]]);
+    const runs = [
+      [run('a', 1n, 0), run('b', 2n, 100)],
+      [run('a', 1n, 0, { ...going, abortedAt: NOW + 50 }), run('b', 2n, 50)],
+      [run('k', 1n, 0, going), run('b', 2n, 50)],
+    ];
+    expect(runs.flatMap((pair) => overlaps(seen({ runs: pair, lives })))).toEqual([]);
+  });
+
+  it('overlap beside a stopped process only if its session ended between the two marks', () => {
+    const runs = [run('a', 10n, 0, { endedAt: null }), run('b', 20n, 5_000), run('b', 21n, 6_000)];
+    const during = overlaps(seen({ runs, departures: [departure('a', 15n, 4_000)] }));
+    expect(countOverlaps(during)).toEqual({ withBothSessionsAlive: 0, withAStoppedProcess: 1 });
+    const another = [departure('b', 15n, 4_000), departure('a', 5n, 0), departure('a', 25n, 7_000)];
+    const apart = overlaps(seen({ runs, departures: another }));
+    expect(countOverlaps(apart)).toEqual({ withBothSessionsAlive: 2, withAStoppedProcess: 0 });
+  });
+
+  it('are told apart by their tokens, also when the earlier one begins later', () => {
+    const runs = [run('b', 20n, 5_000, { endedAt: NOW + 9_000 }), run('a', 10n, 6_000)];
+    const [overlap] = overlaps(seen({ runs, departures: [departure('a', 15n, 4_000)] }));
+    expect([overlap?.earlier.instance, overlap?.sessionEnded]).toEqual(['a', true]);
+  });
+});
+
+describe('a fire', () => {
+  const outcome: Outcome = { instance: 'a', kind: 'success', reason: undefined, at: NOW };
+  const account = (more: Partial<Observations>): string | undefined => {
+    const { fires } = accountForFires(seen(more), NOW, NOW);
+    return Object.entries(fires).find(([, count]) => count === 1)?.[0];
+  };
+  const ofA = (life: Partial<Life>): Partial<Observations> => ({
+    lives: new Map([['a', { instance: 'a', killedAt: null, stops: [], ...life }]]),
+  });
+
+  it('is accounted for by whatever was recorded', () => {
+    expect(account({ outcomes: new Map([[fireKey('job', 0, NOW), [outcome]]]) })).toBe('accounted');
+  });
+
+  it('is lost if its owner lived and recorded nothing', () => {
+    expect(account({})).toBe('lost');
+    expect(accountForFires(seen({}), NOW, NOW).lost).toEqual([{ job: 'job', item: 0, scheduledAt: NOW, owner: 'a' }]);
+  });
+
+  it('is lost although its owner was killed, if that was long after', () => {
+    expect(account(ofA({ killedAt: NOW + 60_000 }))).toBe('lost');
+    expect(account(ofA({ killedAt: NOW + 50 }))).toBe('cut-short');
+    expect(account(ofA({ killedAt: NOW }))).toBe('without-owner');
+  });
+
+  it('is lost although its owner stood still, if it did so at another time', () => {
+    expect(account(ofA({ stops: [{ from: NOW + 10, to: NOW + 5_000 }] }))).toBe('lost');
+    expect(account(ofA({ stops: [{ from: NOW - 10, to: NOW + 5_000 }] }))).toBe('without-owner');
+  });
+
+  it('belongs to the owner that the plan names for its planned time', () => {
+    const spans = [
+      { after: NOW - 10_000, owners: ['dead'] },
+      { after: NOW, owners: ['a'] },
+    ];
+    expect(account({ spans: new Map([['job', spans]]) })).toBe('without-owner');
+  });
+
+  it('that was run twice is told', () => {
+    const runs = [run('a', 1n, 0), run('b', 2n, 200, { scheduledAt: NOW })];
+    expect(accountForFires(seen({ runs }), NOW, NOW).runTwice).toBe(1);
+  });
+});
+
+describe('a take-over', () => {
+  const departures = [departure('a', 10n, 0)];
+
+  it('lasts until another instance first calls user code', () => {
+    const runs = [run('b', 30n, 1_700), run('b', 20n, 700), run('a', 9n, -50)];
+    expect(takeovers(seen({ departures, runs }), 'job')).toEqual([700]);
+  });
+
+  it('is none if the former owner is the first to run the item again, or nobody does', () => {
+    expect(takeovers(seen({ departures, runs: [run('a', 20n, 700), run('b', 30n, 900)] }), 'job')).toEqual([]);
+    expect(takeovers(seen({ departures }), 'job')).toEqual([]);
+  });
+
+  it('is told by percentiles of the nearest rank', () => {
+    expect(distribution([3, 1, 2, 4])).toEqual({ count: 4, p50: 2, p99: 4, max: 4 });
+    expect(distribution([])).toEqual({ count: 0, p50: null, p99: null, max: null });
+  });
+});
+
+describe('the ledger', () => {
+  const write = (what: LedgerWrite['what'], token: string, item = 0): LedgerWrite => {
+    return { what, token, item, job: 'job', scheduledAt: NOW, instance: 'a' };
+  };
+
+  it('refuses whoever is late, and nobody else', () => {
+    const ledger = new Ledger();
+    const answers = [
+      write('begin', '9'),
+      write('end', '9'),
+      write('begin', '10'),
+      write('end', '9'),
+      write('begin', '9'),
+    ]
+      .concat(write('begin', '10'), write('begin', '9', 1), write('end', '10'))
+      .map((each) => ledger.write(each).accepted);
+    expect(answers).toEqual([true, true, true, false, false, false, true, true]);
+  });
+});
