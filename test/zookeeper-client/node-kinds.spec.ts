@@ -1,9 +1,11 @@
 import { type ZooKeeper as Servers, startZooKeeper } from '@elasticjob/test-support';
 import type { ZooKeeper } from '@elasticjob/zookeeper-client';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { closeClients, connectClient } from './clients.js';
+import { TestClients } from './test-clients.js';
 
-afterEach(closeClients);
+const clients = new TestClients();
+
+afterEach(() => clients.closeAll());
 
 /** Resolves when a node that exists is removed. */
 function removal(client: ZooKeeper, path: string): Promise<void> {
@@ -24,7 +26,7 @@ describe('a server that looks for removable nodes twice a second', () => {
   afterAll(() => servers.stop());
 
   it('removes a container when its last child has gone, and not before it had one', async () => {
-    const client = await connectClient(servers);
+    const client = await clients.connect(servers);
     const { stat } = await client.create('/unused', '', { mode: 'container' });
     await client.create('/box', '', { mode: 'container' });
     await client.create('/box/child', '', { mode: 'ephemeral' });
@@ -35,7 +37,7 @@ describe('a server that looks for removable nodes twice a second', () => {
   });
 
   it('removes a container whose last child was ephemeral and went with its session', async () => {
-    const [client, owner] = [await connectClient(servers), await connectClient(servers)];
+    const [client, owner] = [await clients.connect(servers), await clients.connect(servers)];
     await client.create('/group', '', { mode: 'container' });
     await owner.create('/group/member', '', { mode: 'ephemeral' });
     const removed = removal(client, '/group');
@@ -44,7 +46,7 @@ describe('a server that looks for removable nodes twice a second', () => {
   });
 
   it('removes a node that was not changed for its time to live, but none with children', async () => {
-    const client = await connectClient(servers);
+    const client = await clients.connect(servers);
     const mode = 'persistent-ttl';
     await client.create('/lease', 'short', { mode, ttlMs: 300 });
     await client.create('/parent', '', { mode, ttlMs: 300 });
@@ -54,7 +56,7 @@ describe('a server that looks for removable nodes twice a second', () => {
   });
 
   it('numbers nodes with a time to live that are sequential', async () => {
-    const client = await connectClient(servers);
+    const client = await clients.connect(servers);
     const create = () => client.create('/entry-', '', { mode: 'persistent-sequential-ttl', ttlMs: 60_000 });
     const [{ path: first }, { path: second }] = [await create(), await create()];
     expect([first, second]).toEqual([
@@ -65,7 +67,7 @@ describe('a server that looks for removable nodes twice a second', () => {
   });
 
   it('makes containers and nodes with a time to live within a transaction', async () => {
-    const client = await connectClient(servers);
+    const client = await clients.connect(servers);
     const result = await client.multi([
       { kind: 'create', path: '/pair', mode: 'container' },
       { kind: 'create', path: '/pair/short', mode: 'persistent-ttl', ttlMs: 300 },
@@ -77,7 +79,7 @@ describe('a server that looks for removable nodes twice a second', () => {
 
 describe('a server as it is by default', () => {
   it('knows no time to live and says so', async () => {
-    const client = await connectClient({ connectString: inject('zookeeper') });
+    const client = await clients.connect({ connectString: inject('zookeeper') });
     const request = client.create(`/ttl-${process.pid}`, '', { mode: 'persistent-ttl', ttlMs: 1_000 });
     await expect(request).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
   });

@@ -1,7 +1,9 @@
 import { type ServerProcess, type ZooKeeper as Servers, startZooKeeper } from '@elasticjob/test-support';
 import type { SessionState, WatchEvent, ZooKeeper } from '@elasticjob/zookeeper-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { closeClients, connectClient, newClient, nextEvent, nextState } from './clients.js';
+import { nextEvent, nextState, TestClients } from './test-clients.js';
+
+const clients = new TestClients();
 
 /** Resolves when the watch is set; `heard` when the node has changed. */
 async function nextChange(client: ZooKeeper, path: string): Promise<{ readonly heard: Promise<WatchEvent> }> {
@@ -23,7 +25,7 @@ describe('the last server of an ensemble that serves reads', () => {
     if (first === undefined || second === undefined || third === undefined) throw new Error('three servers expected');
     [last, others] = [third, [first, second]];
   });
-  afterEach(closeClients);
+  afterEach(() => clients.closeAll());
   afterAll(() => servers.stop());
 
   const options = (): { connectString: string; sessionTimeoutMs: number } => {
@@ -42,11 +44,11 @@ describe('the last server of an ensemble that serves reads', () => {
 
   it('serves a new client that takes it, refuses its writes, and passes it on once there are others', async () => {
     // Through the last server itself, which has what it has acknowledged.
-    const writer = await connectClient({ ...options(), connectString: `127.0.0.1:${last.port}` });
+    const writer = await clients.connect({ ...options(), connectString: `127.0.0.1:${last.port}` });
     await writer.create('/report', 'still here');
     await writer.close();
     await loseQuorum();
-    const client = await connectClient({ ...options(), readOnly: true });
+    const client = await clients.connect({ ...options(), readOnly: true });
     expect(client.state).toBe('readonly');
     expect((await client.get('/report')).data.toString()).toBe('still here');
     await expect(client.set('/report', 'changed')).rejects.toMatchObject({ code: 'READ_ONLY' });
@@ -62,7 +64,7 @@ describe('the last server of an ensemble that serves reads', () => {
   });
 
   it('does not end the session of a client that it had before, which goes on with the others', async () => {
-    const client = await connectClient({ ...options(), readOnly: true });
+    const client = await clients.connect({ ...options(), readOnly: true });
     await client.create('/owned', 'one', { mode: 'ephemeral' });
     const changed = await nextChange(client, '/owned');
     const { sessionId } = client;
@@ -79,7 +81,7 @@ describe('the last server of an ensemble that serves reads', () => {
 
   it('is passed over by a client that has not asked for it, until it writes again', async () => {
     await loseQuorum();
-    const client = newClient(options());
+    const client = clients.make(servers.connectString, options()).client;
     const states = new Set<SessionState>();
     client.onSession(({ state }) => states.add(state));
     const refused = nextEvent(client, ({ reason }) => reason?.message.includes('connection is lost') === true);

@@ -36,13 +36,27 @@ export class TestClients {
     return made;
   }
 
+  /** The same, for tests that look at the client only. */
+  async connect({ connectString, ...options }: ZooKeeperOptions): Promise<ZooKeeper> {
+    return (await this.open(connectString, options)).client;
+  }
+
+  /** Why a client's first attempt to connect failed, whether it goes on trying or not. */
+  async refusal({ connectString, ...options }: ZooKeeperOptions): Promise<ZooKeeperError | undefined> {
+    const { client } = this.make(connectString, options);
+    const told = nextEvent(client, ({ reason }) => reason !== undefined);
+    // The attempt is judged by the event; that there is no connection in the end is no news then.
+    client.connect().catch(() => undefined);
+    return (await told).reason;
+  }
+
   /** A client that was not told to connect. */
   make(connectString: string, options: Partial<ZooKeeperOptions> = {}): TestClient {
     const client = new ZooKeeper({ connectString, sessionTimeoutMs: SESSION_MS, ...options });
     const events: SessionEvent[] = [];
     client.onSession((event) => events.push(event));
     this.#clients.push(client);
-    return { client, events, states: () => statesOf(events), next: (state) => nextEvent(client, state) };
+    return { client, events, states: () => statesOf(events), next: (state) => nextState(client, state) };
   }
 
   /** A proxy in front of a server, and the address to reach the server through it. */
@@ -63,14 +77,20 @@ function statesOf(events: readonly SessionEvent[]): SessionState[] {
   return events.map(({ state }) => state).filter((state, index, all) => state !== all[index - 1]);
 }
 
-function nextEvent(client: ZooKeeper, state: SessionState): Promise<SessionEvent> {
+/** Resolves with the next event of the session of which `isIt` says yes. */
+export function nextEvent(client: ZooKeeper, isIt: (event: SessionEvent) => boolean): Promise<SessionEvent> {
   return new Promise((resolve) => {
     const forget = client.onSession((event) => {
-      if (event.state !== state) return;
+      if (!isIt(event)) return;
       forget();
       resolve(event);
     });
   });
+}
+
+/** Resolves with the next event of this state. */
+export function nextState(client: ZooKeeper, state: SessionState): Promise<SessionEvent> {
+  return nextEvent(client, (event) => event.state === state);
 }
 
 let counter = 0;

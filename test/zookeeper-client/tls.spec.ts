@@ -9,29 +9,24 @@ import {
   type SecureAccess,
   type ZooKeeper as Servers,
   selfSigned,
-  startProxy,
   startZooKeeper,
-  type TcpProxy,
 } from '@elasticjob/test-support';
 import { CREATOR_ALL_ACL, digestAcl, Permission, type TlsOptions } from '@elasticjob/zookeeper-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { closeClients, connectClient, nextState, refusal } from './clients.js';
+import { nextState, TestClients } from './test-clients.js';
+
+const clients = new TestClients();
 
 let servers: Servers;
 let secure: SecureAccess;
 let identity: { ca: string; cert: string; key: string };
-let proxy: TcpProxy | undefined;
 
 beforeAll(async () => {
   servers = await startZooKeeper({ tls: { clientAuth: 'need' } });
   secure = accessOf(servers);
   identity = { ca: secure.authority.cert, cert: secure.client.cert, key: secure.client.key };
 });
-afterEach(async () => {
-  await closeClients();
-  await proxy?.stop();
-  proxy = undefined;
-});
+afterEach(() => clients.closeAll());
 afterAll(() => servers.stop());
 
 function accessOf({ secure: access }: Servers): SecureAccess {
@@ -44,10 +39,10 @@ describe('a client over TLS', () => {
     const open = await startZooKeeper({ tls: { clientAuth: 'none' } });
     try {
       const { connectString, authority } = accessOf(open);
-      const client = await connectClient({ connectString, tls: { ca: authority.cert } });
+      const client = await clients.connect({ connectString, tls: { ca: authority.cert } });
       await client.create('/secret', 'over TLS');
       expect((await client.get('/secret')).data.toString()).toBe('over TLS');
-      await closeClients();
+      await clients.closeAll();
     } finally {
       await open.stop();
     }
@@ -55,15 +50,15 @@ describe('a client over TLS', () => {
 
   it('shows its certificate, and is known by its subject', async () => {
     const { connectString } = secure;
-    const client = await connectClient({ connectString, tls: identity });
+    const client = await clients.connect({ connectString, tls: identity });
     await client.create('/mine', 'of CN=client', { acl: CREATOR_ALL_ACL });
     expect((await client.getAcl('/mine')).acl).toEqual([
       { permissions: Permission.ALL, scheme: 'x509', id: 'CN=client' },
     ]);
     const { cert, key } = await secure.authority.issue('somebody-else');
-    const other = await connectClient({ connectString, tls: { ...identity, cert, key } });
+    const other = await clients.connect({ connectString, tls: { ...identity, cert, key } });
     await expect(other.get('/mine')).rejects.toMatchObject({ code: 'NO_AUTH' });
-    const plain = await connectClient({ connectString: servers.connectString });
+    const plain = await clients.connect({ connectString: servers.connectString });
     await expect(plain.get('/mine')).rejects.toMatchObject({ code: 'NO_AUTH' });
   });
 
@@ -73,16 +68,16 @@ describe('a client over TLS', () => {
     const key = createPrivateKey(identity.key)
       .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase })
       .toString();
-    const client = await connectClient({ connectString, tls: { ...identity, key, passphrase } });
+    const client = await clients.connect({ connectString, tls: { ...identity, key, passphrase } });
     expect(client.state).toBe('connected');
-    const reason = await refusal({ connectString, tls: { ...identity, key, passphrase: 'not-the-one' } });
+    const reason = await clients.refusal({ connectString, tls: { ...identity, key, passphrase: 'not-the-one' } });
     expect(reason).toMatchObject({ code: 'CONNECTION_LOSS' });
     expect(reason?.message).not.toContain('not-the-one');
   });
 
   it('asks for the server by the name of the connect string, or by the one that it is told', async () => {
     const port = servers.servers[0]?.securePort;
-    expect((await connectClient({ connectString: `localhost:${port}`, tls: identity })).state).toBe('connected');
+    expect((await clients.connect({ connectString: `localhost:${port}`, tls: identity })).state).toBe('connected');
     const { message } = await refused(await secure.authority.issue('elsewhere', { hosts: ['zk.example.com'] }), {});
     expect(message).toContain("does not match certificate's altnames");
     const named = await connectsTo(await secure.authority.issue('named', { hosts: ['zk1.example.com'] }), {
@@ -94,16 +89,16 @@ describe('a client over TLS', () => {
   it('protects its nodes by a digest as over a plain connection', async () => {
     const { connectString } = secure;
     const auth = [{ scheme: 'digest', credentials: 'jobs:secret' }];
-    const client = await connectClient({ connectString, tls: identity, auth });
+    const client = await clients.connect({ connectString, tls: identity, auth });
     await client.create('/digest', 'protected', { acl: digestAcl('jobs', 'secret') });
-    const stranger = await connectClient({ connectString, tls: identity });
+    const stranger = await clients.connect({ connectString, tls: identity });
     await expect(stranger.get('/digest')).rejects.toMatchObject({ code: 'NO_AUTH' });
     expect((await client.get('/digest')).data.toString()).toBe('protected');
   });
 
   it('goes on in the same session on a new connection, which is encrypted and authenticated as well', async () => {
-    proxy = await startProxy(servers.servers[0]?.securePort ?? 0);
-    const client = await connectClient({ connectString: `127.0.0.1:${proxy.port}`, tls: identity });
+    const { proxy, through } = await clients.proxied(secure.connectString);
+    const client = await clients.connect({ connectString: through, tls: identity });
     const { sessionId } = client;
     await client.create('/again', '', { acl: CREATOR_ALL_ACL });
     const suspended = nextState(client, 'suspended');
@@ -117,7 +112,7 @@ describe('a client over TLS', () => {
   });
 
   it('carries values of many TLS records both ways', async () => {
-    const client = await connectClient({ connectString: secure.connectString, tls: identity });
+    const client = await clients.connect({ connectString: secure.connectString, tls: identity });
     const value = Buffer.alloc(900_000, 'z');
     await client.create('/large', value);
     expect((await client.get('/large')).data.equals(value)).toBe(true);
@@ -155,7 +150,11 @@ describe('a server that cannot be trusted is refused, and the reason says so:', 
   });
 
   it('it does not speak TLS', async () => {
-    const reason = await refusal({ connectString: servers.connectString, tls: identity, connectTimeoutMs: 500 });
+    const reason = await clients.refusal({
+      connectString: servers.connectString,
+      tls: identity,
+      connectTimeoutMs: 500,
+    });
     expect(reason).toMatchObject({ code: 'CONNECTION_LOSS' });
   });
 });
@@ -163,7 +162,7 @@ describe('a server that cannot be trusted is refused, and the reason says so:', 
 describe('a client that cannot be trusted is refused, and the reason says so:', () => {
   it('it shows no certificate', async () => {
     const { ca } = identity;
-    const reason = await refusal({ connectString: secure.connectString, tls: { ca } });
+    const reason = await clients.refusal({ connectString: secure.connectString, tls: { ca } });
     expect(reason?.message).toContain(
       'bad certificate: the server refused the certificate of this client, or demands one',
     );
@@ -173,13 +172,13 @@ describe('a client that cannot be trusted is refused, and the reason says so:', 
   it('its certificate is of another authority, or has expired', async () => {
     const other = await createAuthority(join(servers.folder ?? '', 'foreign'));
     for (const { cert, key } of [await other.issue('client'), await secure.authority.issue('old', { expired: true })]) {
-      const reason = await refusal({ connectString: secure.connectString, tls: { ...identity, cert, key } });
+      const reason = await clients.refusal({ connectString: secure.connectString, tls: { ...identity, cert, key } });
       expect(reason?.message).toContain('certificate unknown');
     }
   });
 
   it('it does not speak TLS', async () => {
-    const reason = await refusal({ connectString: secure.connectString });
+    const reason = await clients.refusal({ connectString: secure.connectString });
     expect(reason).toMatchObject({ code: 'CONNECTION_LOSS', message: expect.stringMatching(/closed|ended/) });
   });
 
@@ -188,12 +187,12 @@ describe('a client that cannot be trusted is refused, and the reason says so:', 
     try {
       const { connectString, authority, client } = accessOf(modern);
       const tls = { ca: authority.cert, minVersion: 'TLSv1.3' as const };
-      const accepted = await connectClient({ connectString, tls: { ...tls, cert: client.cert, key: client.key } });
+      const accepted = await clients.connect({ connectString, tls: { ...tls, cert: client.cert, key: client.key } });
       expect(accepted.state).toBe('connected');
-      expect((await refusal({ connectString, tls }))?.message).toContain(
+      expect((await clients.refusal({ connectString, tls }))?.message).toContain(
         'bad certificate: the server refused the certificate of this client, or demands one',
       );
-      await closeClients();
+      await clients.closeAll();
     } finally {
       await modern.stop();
     }
@@ -203,7 +202,7 @@ describe('a client that cannot be trusted is refused, and the reason says so:', 
 /** Why a client that trusts the authority does not connect to a server at 127.0.0.1 with this certificate. */
 async function refused(server: Certificate, tls: TlsOptions = {}): Promise<{ code: string; message: string }> {
   return withTlsServer(server, async (port) => {
-    const reason = await refusal({ connectString: `127.0.0.1:${port}`, tls: { ...identity, ...tls } });
+    const reason = await clients.refusal({ connectString: `127.0.0.1:${port}`, tls: { ...identity, ...tls } });
     return { code: reason?.code ?? '', message: reason?.message ?? '' };
   });
 }
@@ -217,9 +216,9 @@ async function connectsTo(server: Certificate, tls: TlsOptions): Promise<boolean
   return withTlsServer(
     server,
     async (port) => {
-      const gone = refusal({ connectString: `127.0.0.1:${port}`, tls: { ...identity, ...tls } });
+      const gone = clients.refusal({ connectString: `127.0.0.1:${port}`, tls: { ...identity, ...tls } });
       const won = await Promise.race([heard.then(() => true), gone.then(() => false)]);
-      await closeClients();
+      await clients.closeAll();
       return won;
     },
     () => sent(),
@@ -246,7 +245,7 @@ async function withTlsServer<T>(
   try {
     return await use((listener.address() as AddressInfo).port);
   } finally {
-    await closeClients();
+    await clients.closeAll();
     listener.close();
     await once(listener, 'close');
   }
