@@ -2,6 +2,7 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { clients } from './clients.js';
 import { cronNext } from './cron-next.js';
+import { writeFigures } from './figures-file.js';
 import { type Figure, KERNEL_CLIENTS, type KernelClient, type Question } from './question.js';
 import { reOwn } from './re-own.js';
 import { scaleItems } from './scale-items.js';
@@ -25,14 +26,15 @@ const QUESTIONS: readonly Question[] = [
   scaleItems,
 ];
 
-const USAGE = `Usage: npm run bench -- [--client wire|native] [question…]
+const USAGE = `Usage: npm run bench -- [--client wire|native] [--write FILE] [question…]
 
-Answers the named questions, or all of them (about two minutes), and prints a table of figures and budgets.
+Answers the named questions, or all of them (about half an hour), and prints a table of figures and budgets.
 
 Questions:
 ${QUESTIONS.map(({ name, asks }) => `  ${name.padEnd(16)}${asks}`).join('\n')}
 
-With --client only that client library is put under the kernel, otherwise one after the other.
+With --client only that client library is put under the kernel, otherwise one after the other. With --write the table
+also takes the place of the one in a document, such as docs/performance.md.
 A ZooKeeper server is started where one is needed. Environment: ZOOKEEPER_HOME names an unpacked ZooKeeper distribution;
 without it Debian's package is used. Exit status: 0, also when a budget is missed; 1 when a question has no answer.
 `;
@@ -40,7 +42,7 @@ without it Debian's package is used. Exit status: 0, also when a budget is misse
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { help: { type: 'boolean' }, client: { type: 'string' } },
+    options: { help: { type: 'boolean' }, client: { type: 'string' }, write: { type: 'string' } },
   });
   if (values.help) {
     process.stdout.write(USAGE);
@@ -52,7 +54,9 @@ async function main(): Promise<void> {
     progress(question.asks);
     figures.push(...(await question.answer((text) => progress(`  ${text}`), terms)));
   }
-  process.stdout.write(`${machine()}\n\n${table(figures)}\n`);
+  const text = `${machine()}\n\n${table(figures)}`;
+  process.stdout.write(`${text}\n`);
+  if (values.write !== undefined) writeFigures(values.write, text);
 }
 
 function chosen(names: readonly string[]): readonly Question[] {
