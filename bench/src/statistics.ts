@@ -14,3 +14,8 @@ export function figure(value: number): string {
   const fraction = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return value.toLocaleString('en-US', { maximumFractionDigits: fraction });
 }
+
+/** `1` of `read` as `1 read`, `2.5` as `2.5 reads`. */
+export function amount(value: number, unit: string): string {
+  return `${figure(value)} ${unit}${value === 1 ? '' : 's'}`;
+}

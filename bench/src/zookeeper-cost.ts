@@ -3,7 +3,7 @@ import { startZooKeeper, type ZooKeeper } from '@elasticjob/test-support';
 import { FireCounter } from './fire-counter.js';
 import { atMost, type Figure, type KernelClient, type Question } from './question.js';
 import { LoadMeter, PING_BYTES, type ServerLoad, watchCount } from './server-load.js';
-import { figure } from './statistics.js';
+import { amount, figure } from './statistics.js';
 
 const ITEMS = 3;
 const BUSY_JOBS = 10;
@@ -92,7 +92,7 @@ async function costPerRun(zookeeper: ZooKeeper, client: KernelClient, variant: V
   const load = await meter.load();
   await engine.stop();
   const runs = FIRES * BUSY_JOBS * ITEMS;
-  const notified = `${figure(load.notifications / runs)} notifications`;
+  const notified = amount(load.notifications / runs, 'notification');
   return {
     subject: `ZooKeeper ${variant.subject}, ${client}`,
     figures: `${perUnit(load, runs)}; ${notified}`,
@@ -150,8 +150,8 @@ function idleFigure({ packets, bytes, writes }: ServerLoad, client: KernelClient
 }
 
 function perUnit({ packets, reads, writes }: ServerLoad, units: number): string {
-  const parts = [`${figure(writes / units)} writes`, `${figure(reads / units)} reads`];
-  return `${figure(packets / units)} requests: ${parts.join(', ')}`;
+  const parts = [amount(writes / units, 'write'), amount(reads / units, 'read')];
+  return `${amount(packets / units, 'request')}: ${parts.join(', ')}`;
 }
 
 function engineOn(
