@@ -79,6 +79,18 @@ describe('ZooKeeper client: a lost connection', () => {
     expect((await cut.client.exists(root)).stat).not.toBeNull();
   });
 
+  it('fails what is asked for again in the very moment of the loss, rather than let it wait for ever', async () => {
+    const { proxy, through } = await clients.proxied(connectString);
+    const { client, next } = await clients.open(through);
+    await proxy.blackhole();
+    const gone = next('suspended');
+    const again = failureCode(client.get('/').catch(() => client.get('/')));
+    await proxy.cut();
+    await gone;
+    expect(await again).toBe('CONNECTION_LOSS');
+    await proxy.restore();
+  });
+
   it('is told with its reason, once, and so is the return to the same session', async () => {
     const { proxy, through } = await clients.proxied(connectString);
     const cut = await clients.open(through);

@@ -112,7 +112,7 @@ export class Channel {
     return this.#xid;
   }
 
-  /** Sends what was begun. Throws `REQUEST_TOO_LARGE`, and then nothing is sent. */
+  /** Sends what was begun. Throws `REQUEST_TOO_LARGE`, and then nothing is sent; on a connection that is gone it fails. */
   commit(request: PendingRequest): void {
     const bytes = this.#out.endFrame();
     const { maxRequestBytes } = this.parts;
@@ -121,6 +121,12 @@ export class Channel {
       const { name, path } = request;
       const message = `${name} ${path ?? ''}: a request of ${bytes} bytes is refused: maxRequestBytes is ${maxRequestBytes}`;
       throw new ZooKeeperError('REQUEST_TOO_LARGE', message, { path, request: name });
+    }
+    if (this.#reason !== null) {
+      // Asked for by whoever has just been told of the end, before the session has taken note of it.
+      this.#out.dropFrame();
+      request.fail(lossOf(this.#reason));
+      return;
     }
     this.#pending.push(request);
     this.#nudge ??= this.parts.clock.setTimer(NUDGE_MS, () => this.#nudgeOldest());
@@ -176,8 +182,7 @@ export class Channel {
     this.#nudge?.cancel();
     const [first, ...others] = this.#pending.drain();
     first?.fail(reason.code === 'PROTOCOL' ? connectionLoss(reason.message, reason) : reason);
-    const loss = SPOILED.includes(reason.code) ? connectionLoss(reason.message, reason) : reason;
-    for (const request of others) request.fail(loss);
+    for (const request of others) request.fail(lossOf(reason));
     this.#ended.resolve(reason);
   }
 
@@ -310,6 +315,11 @@ export class Channel {
   #confirm(sentAt: number | undefined): void {
     if (sentAt !== undefined && sentAt > this.#confirmedAt) this.#confirmedAt = sentAt;
   }
+}
+
+/** What the end of a connection means for the requests that it was not about. */
+function lossOf(reason: ZooKeeperError): ZooKeeperError {
+  return SPOILED.includes(reason.code) ? connectionLoss(reason.message, reason) : reason;
 }
 
 /** The error of requests whose connection is gone. */
