@@ -382,16 +382,18 @@ export class ZooKeeper {
     path: string,
     { mode = 'persistent', signal }: RequestOptions & { readonly mode?: WatchMode } = {},
   ): AsyncGenerator<WatchEvent, void, undefined> {
+    if (signal?.aborted === true) return;
     const queue = eventQueue(signal);
     const forget = this.onSession(({ state, reason }) => {
       if (state === 'lost' || state === 'closed') queue.fail(reason ?? this.#session.refusal);
     });
-    const handle = await this.addWatch(path, mode, queue.push);
+    let handle: WatchHandle | null = null;
     try {
+      handle = await this.addWatch(path, mode, queue.push);
       yield* queue.events();
     } finally {
       forget();
-      await handle.remove();
+      await handle?.remove();
     }
   }
 
