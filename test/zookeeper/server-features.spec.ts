@@ -13,6 +13,7 @@ import {
   type ZooKeeper,
   type ZooKeeperOptions,
 } from '@elasticjob/test-support';
+import { ZooKeeper as Client } from '@elasticjob/zookeeper-client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 let zookeeper: ZooKeeper | undefined;
@@ -83,7 +84,7 @@ describe('a server with TLS', () => {
 });
 
 describe('an ensemble with everything', () => {
-  it('has a port for TLS on each server, and its last server serves reads without the others', async () => {
+  it('has TLS and SASL on each server, takes large requests, and its last server reads without the others', async () => {
     const current = await start({
       servers: 3,
       tls: { clientAuth: 'need' },
@@ -101,6 +102,13 @@ describe('an ensemble with everything', () => {
       'imok',
       'imok',
     ]);
+    const { connectString = '' } = current.secure ?? {};
+    const sasl = { username: 'jobs', password: 'secret' };
+    const user = new Client({ connectString, sasl, tls: identity, maxRequestBytes: 3_000_000 });
+    await user.connect();
+    const { stat } = await user.create('/large', Buffer.alloc(2_000_000), { mode: 'persistent-ttl', ttlMs: 60_000 });
+    expect(stat.dataLength).toBe(2_000_000);
+    await user.close();
     const [first, second, third] = current.servers;
     await Promise.all([first?.kill(), second?.kill()]);
     await expect.poll(() => third?.fourLetter('srvr'), { timeout: 30_000 }).toContain('Mode: read-only');
