@@ -65,6 +65,21 @@ describe('ZooKeeper client: a lost connection', () => {
     expect(made).toBeLessThanOrEqual(1_000);
   });
 
+  it('is made up for well within the session, however unlucky the pauses between attempts are', async () => {
+    const { proxy, through } = await clients.proxied(connectString);
+    const cut = await clients.open(through, { random: () => 1 });
+    const attempts = 5;
+    let failed = 0;
+    const enough = new Promise<void>((resolve) => {
+      cut.client.onSession(({ state, reason }) => {
+        if (state === 'suspended' && reason !== undefined && ++failed === attempts) resolve();
+      });
+    });
+    const from = performance.now();
+    await cutFor(proxy, cut, () => enough);
+    expect(performance.now() - from).toBeLessThan(cut.client.timeoutMs * 0.75);
+  });
+
   it('refuses requests at once until there is another connection', async () => {
     const { proxy, through } = await clients.proxied(connectString);
     const cut = await clients.open(through);

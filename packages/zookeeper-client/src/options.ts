@@ -57,7 +57,10 @@ export interface ZooKeeperOptions {
   readonly maxRequestBytes?: number;
   /** A larger answer ends the connection, and its request fails. Default 16 MiB. */
   readonly maxAnswerBytes?: number;
-  /** The pause before a new round over the servers: random, up to `baseMs` (100) doubled each time, up to `maxMs` (3000). */
+  /**
+   * The pause before a new round over the servers: random, up to `baseMs` (100) doubled each time, up to `maxMs` (3000),
+   * and up to a tenth of the session timeout while a session waits for it.
+   */
   readonly backoff?: { readonly baseMs?: number; readonly maxMs?: number };
   /** Whether each round is in a random order. Default `true`. */
   readonly shuffle?: boolean;

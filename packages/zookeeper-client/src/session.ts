@@ -33,6 +33,9 @@ export interface SessionParts {
   readonly onEvent: (kind: 'created' | 'changed' | 'deleted' | 'children', path: string) => void;
 }
 
+/** The longest pause between two rounds over the servers, as a share of the time that the session has. */
+const SHARE_OF_SESSION = 1 / 10;
+
 /** How long `close` waits for the server to confirm, milliseconds. */
 const CLOSE_MS = 1_000;
 
@@ -194,7 +197,9 @@ export class Session {
 
   #pause(failures: number): Promise<void> {
     const { backoff, random, clock } = this.parts.settings;
-    const longest = Math.min(backoff.maxMs, backoff.baseMs * 2 ** Math.min(failures, 20));
+    // A session that may go on does not wait until it cannot.
+    const patience = this.#grant.timeoutMs > 0 ? this.#grant.timeoutMs * SHARE_OF_SESSION : backoff.maxMs;
+    const longest = Math.min(patience, backoff.maxMs, backoff.baseMs * 2 ** Math.min(failures, 20));
     return pause(clock, random() * longest, this.#over.signal);
   }
 
