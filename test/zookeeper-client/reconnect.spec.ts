@@ -227,6 +227,24 @@ describe('ZooKeeper client: watches over a reconnect', () => {
     expect(heard).toEqual([]);
   });
 
+  it('can be removed in the very moment of the loss', async () => {
+    const { proxy, through } = await clients.proxied(connectString);
+    const cut = await clients.open(through);
+    const root = await ownRoot(cut.client, 'removing');
+    const { watcher, heard } = recorder();
+    const handles = [
+      await cut.client.addWatch(root, 'persistent', watcher),
+      await cut.client.addWatch(root, 'recursive', watcher),
+      await cut.client.addWatch(`${root}/a`, 'recursive', watcher),
+    ];
+    await proxy.blackhole();
+    const removals = Promise.all(handles.map((handle) => handle.remove()));
+    await cutFor(proxy, cut, () => removals);
+    await cut.client.set(root, 'x');
+    await cut.client.create(`${root}/a`);
+    expect(heard).toEqual([]);
+  });
+
   it('are set again by the thousand, in requests that a server takes', async () => {
     const { proxy, through } = await clients.proxied(connectString);
     const cut = await clients.open(through);

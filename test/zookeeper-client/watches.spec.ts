@@ -239,6 +239,40 @@ describe('ZooKeeper client: watches that stand', () => {
     }
   });
 
+  it.each(['persistent', 'recursive'] as const)('begins while another %s one on the same node ends', async (mode) => {
+    const { client } = await clients.open(connectString);
+    const root = await ownRoot(client, 'overlap');
+    const [before, after] = [recorder(), recorder()];
+    const ending = await client.addWatch(root, mode, before.watcher);
+    await Promise.all([client.addWatch(root, 'persistent', after.watcher), ending.remove()]);
+    await client.set(root, 'x');
+    await client.set(root, 'y');
+    await client.create(`${root}/a`);
+    expect(after.texts()).toEqual([`changed ${root}`, `changed ${root}`, `children ${root}`]);
+    expect(before.heard).toEqual([]);
+  });
+
+  it('does not take a read with a watcher along when it ends', async () => {
+    const { client } = await clients.open(connectString);
+    const root = await ownRoot(client, 'taken-along');
+    const [data, children, creation] = [recorder(), recorder(), recorder()];
+    const ending = await client.addWatch(root, 'persistent', () => undefined);
+    const endingToo = await client.addWatch(`${root}/a`, 'recursive', () => undefined);
+    await Promise.all([
+      client.get(root, { watcher: data.watcher }),
+      client.children(root, { watcher: children.watcher }),
+      client.exists(`${root}/a`, { watcher: creation.watcher }),
+      ending.remove(),
+      endingToo.remove(),
+    ]);
+    await client.create(`${root}/a`);
+    await client.set(root, 'x');
+    await client.set(root, 'y');
+    expect(data.texts()).toEqual([`changed ${root}`]);
+    expect(children.texts()).toEqual([`children ${root}`]);
+    expect(creation.texts()).toEqual([`created ${root}/a`]);
+  });
+
   it('leaves nothing on the server when the last watcher goes', async () => {
     const { client } = await clients.open(connectString);
     const root = await ownRoot(client, 'leave');

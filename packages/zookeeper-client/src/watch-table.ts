@@ -42,6 +42,9 @@ export class WatchTable {
   readonly #oneShot: Record<OneShotKind, Table> = { data: new Map(), exists: new Map(), children: new Map() };
   readonly #standing: Record<WatchMode, Table> = { persistent: new Map(), recursive: new Map() };
 
+  /** Reads with a watcher that are under way. */
+  readonly #expected = new Map<string, Set<symbol>>();
+
   constructor(private readonly onFailure: (error: unknown) => void) {}
 
   /** Whether events of the path come without a watch of its own. */
@@ -53,8 +56,19 @@ export class WatchTable {
     add(this.#oneShot[kind], path, watcher);
   }
 
+  /** Announces a read with a watcher; the undo, which may be called twice, says that it has been answered or has failed. */
+  expectOneShot(path: string): () => void {
+    const read = Symbol(path);
+    const reads = this.#expected.get(path) ?? new Set();
+    this.#expected.set(path, reads.add(read));
+    return () => {
+      if (reads.delete(read) && reads.size === 0) this.#expected.delete(path);
+    };
+  }
+
+  /** Whether there is one, or may be as soon as a read under way is answered. */
   hasOneShot(path: string): boolean {
-    return Object.values(this.#oneShot).some((table) => table.has(path));
+    return this.#expected.has(path) || Object.values(this.#oneShot).some((table) => table.has(path));
   }
 
   addStanding(mode: WatchMode, path: string, watcher: Watcher): void {

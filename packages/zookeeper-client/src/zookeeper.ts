@@ -50,7 +50,7 @@ export interface VersionOptions extends RequestOptions {
 export interface WatchHandle {
   readonly path: string;
   readonly mode: WatchMode;
-  /** Ends it. Its watcher hears nothing more from this call on. */
+  /** Ends it. Its watcher hears nothing more from this call on; it may be called twice, and without a connection. */
   remove(): Promise<void>;
 }
 
@@ -65,6 +65,8 @@ interface Plan<T> {
   /** What a refusal means where it is an outcome; `null` where it is a failure. */
   readonly outcome?: (serverCode: number, zxid: bigint) => { readonly value: T } | null;
   readonly signal?: AbortSignal | undefined;
+  /** Whether the answer brings a watcher with it. */
+  readonly watches?: boolean;
 }
 
 const NO_NODE = -101;
@@ -201,6 +203,7 @@ export class ZooKeeper {
       path,
       op: OP.getData,
       write: (out) => this.#writeRead(out, path, options.watcher),
+      watches: options.watcher !== undefined,
       read: (input, zxid) => {
         const answer = { data: input.data(), stat: readStat(input), zxid };
         set();
@@ -217,6 +220,7 @@ export class ZooKeeper {
       path,
       op: OP.exists,
       write: (out) => this.#writeRead(out, path, options.watcher),
+      watches: options.watcher !== undefined,
       read: (input, zxid) => {
         const answer = { stat: readStat(input), zxid };
         this.#watchWith('data', path, options.watcher)();
@@ -239,6 +243,7 @@ export class ZooKeeper {
       path,
       op: OP.getChildren2,
       write: (out) => this.#writeRead(out, path, options.watcher),
+      watches: options.watcher !== undefined,
       read: (input, zxid) => {
         const answer = { names: input.strings(), stat: readStat(input), zxid };
         set();
@@ -367,8 +372,15 @@ export class ZooKeeper {
     const full = this.#full(path);
     // Each call has an entry of its own, also for the same function.
     const own: Watcher = (event) => watcher(event);
-    await this.#setWatch(path, mode, () => this.#watches.addStanding(mode, full, own));
-    return { path, mode, remove: () => this.#removeWatch(path, mode, own) };
+    // Known from the sending on, so that another one that ends meanwhile does not take it along.
+    this.#watches.addStanding(mode, full, own);
+    try {
+      await this.#setWatch(path, mode);
+    } catch (error) {
+      this.#watches.removeStanding(mode, full, own);
+      throw error;
+    }
+    return { path, mode, remove: () => this.#removeWatch(path, mode, own).catch(unlessGone) };
   }
 
   /**
@@ -408,28 +420,38 @@ export class ZooKeeper {
       if (channel === null) throw refused(this.#session.refusal, name, path);
       channel.begin(op, plan.write);
       const onAbort = (): void => reject(signal?.reason);
-      const done = (): void => signal?.removeEventListener('abort', onAbort);
-      channel.commit({
-        xid: channel.xid,
-        name,
-        path,
-        sentAt: channel.now,
-        answer: (input, zxid) => {
-          done();
-          resolve(plan.read(input, zxid));
-        },
-        refuse: (serverCode, zxid) => {
-          done();
-          const outcome = plan.outcome?.(serverCode, zxid) ?? null;
-          if (outcome === null) reject(serverError(serverCode, name, path));
-          else resolve(outcome.value);
-        },
-        fail: (error) => {
-          done();
-          reject(ZooKeeperError.is(error) ? refused(error, name, path) : error);
-        },
-      });
+      const expected = plan.watches === true ? this.#watches.expectOneShot(this.#full(path ?? '/')) : nothing;
+      const done = (): void => {
+        expected();
+        signal?.removeEventListener('abort', onAbort);
+      };
       signal?.addEventListener('abort', onAbort);
+      try {
+        channel.commit({
+          xid: channel.xid,
+          name,
+          path,
+          sentAt: channel.now,
+          answer: (input, zxid) => {
+            const value = plan.read(input, zxid);
+            done();
+            resolve(value);
+          },
+          refuse: (serverCode, zxid) => {
+            const outcome = plan.outcome?.(serverCode, zxid) ?? null;
+            done();
+            if (outcome === null) reject(serverError(serverCode, name, path));
+            else resolve(outcome.value);
+          },
+          fail: (error) => {
+            done();
+            reject(ZooKeeperError.is(error) ? refused(error, name, path) : error);
+          },
+        });
+      } catch (error) {
+        done();
+        throw error;
+      }
     });
   }
 
@@ -445,9 +467,9 @@ export class ZooKeeper {
     return () => this.#watches.addOneShot(kind, this.#full(path), watcher);
   }
 
-  #setWatch(path: string, mode: WatchMode, onAnswer: () => void): Promise<void> {
+  #setWatch(path: string, mode: WatchMode): Promise<void> {
     const full = this.#full(path);
-    const wider: WatchMode = this.#watches.modeOf(full) === 'recursive' ? 'recursive' : mode;
+    const wider = this.#watches.modeOf(full) ?? mode;
     return this.#request({
       name: 'addWatch',
       path,
@@ -456,7 +478,7 @@ export class ZooKeeper {
         out.string(full);
         out.int(WATCH_MODES[wider]);
       },
-      read: onAnswer,
+      read: nothing,
     });
   }
 
@@ -467,7 +489,7 @@ export class ZooKeeper {
     const after = this.#watches.modeOf(full);
     // Without a connection there is nothing to remove: the next one is told of what is left only.
     if (before === after || this.#session.channel === null) return;
-    if (after !== null) return this.#setWatch(path, after, nothing);
+    if (after !== null) return this.#setWatch(path, after);
     // The server would remove those, too; what it tells beyond them is of no interest to anybody.
     if (this.#watches.hasOneShot(full)) return;
     await this.#request<void>({
@@ -486,6 +508,14 @@ export class ZooKeeper {
 }
 
 function nothing(): void {}
+
+/** A connection or session that is gone has taken its watches along. */
+function unlessGone(error: unknown): void {
+  const isGone = (['CONNECTION_LOSS', 'SESSION_EXPIRED', 'CLOSED'] as const).some((code) =>
+    ZooKeeperError.is(error, code),
+  );
+  if (!isGone) throw error;
+}
 
 function readStatAnswer(input: JuteReader, zxid: bigint): { stat: Stat; zxid: bigint } {
   return { stat: readStat(input), zxid };
