@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fourLetter, parseCounters, type ServerCounters } from './four-letter.js';
@@ -23,7 +23,7 @@ export interface ServerProcess {
   stop(): Promise<void>;
   /** SIGKILL; resolves when the process has ended. */
   kill(): Promise<void>;
-  /** SIGSTOP: it keeps its connections and answers nothing. */
+  /** SIGSTOP: it keeps its connections and answers nothing from the return of this call on. */
   suspend(): void;
   /** SIGCONT. */
   resume(): void;
@@ -103,7 +103,10 @@ class LocalServer implements ServerProcess {
   }
 
   suspend(): void {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
     this.#child?.kill('SIGSTOP');
+    while (!isStopped(pid)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   }
 
   resume(): void {
@@ -180,4 +183,19 @@ class LocalServer implements ServerProcess {
     child.ref();
     await ended;
   }
+}
+
+/** Whether every thread of a process stands still; where there is no `/proc` to ask, the signal has to do. */
+function isStopped(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) return true;
+  return readdirSync(tasks).every((task) => {
+    try {
+      // The state stands after the name, which is in parentheses and may hold some itself.
+      return /\) [TtZX] /.test(readFileSync(join(tasks, task, 'stat'), 'utf8'));
+    } catch {
+      // The thread has ended.
+      return true;
+    }
+  });
 }
