@@ -131,6 +131,9 @@ vi.mock('./socket.js', () => ({
   discardSoon: (socket: Socket) => void socket.removeAllListeners(),
 }));
 
+/** A resolver that never answers: names are as good as lost, addresses need none. */
+vi.mock('node:dns/promises', () => ({ lookup: () => new Promise(() => undefined) }));
+
 let clock: ManualClock;
 let network: Network;
 beforeEach(() => {
@@ -317,6 +320,13 @@ describe('close', () => {
     network.accepts = false;
     const { client: connecting } = await connected();
     await connecting.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('does not wait for a name that nobody resolves', async () => {
+    const { client, events } = await connected({ connectString: 'a-name' });
+    await client.close();
+    expect(events.map(({ state }) => state)).toEqual(['closed']);
     expect(clock.pending).toBe(0);
   });
 

@@ -170,7 +170,7 @@ export class Session {
     const { clock, backoff } = this.parts.settings;
     for (let failures = 0; !this.#isOver; ) {
       try {
-        const { server, begins } = await this.#servers.next();
+        const { server, begins } = await orAborted(this.#servers.next(), this.#over.signal);
         if (begins && failures > 0) await this.#pause(failures);
         if (this.#isOver) return;
         const channel = await this.#attach(server);
@@ -386,6 +386,15 @@ function closeSession(channel: Channel, done: () => void): void {
   channel.begin(OP.closeSession, () => undefined);
   const [name, path] = ['closeSession', undefined];
   channel.commit({ xid: channel.xid, name, path, sentAt: channel.now, answer: done, refuse: done, fail: done });
+}
+
+/** The same, or the signal's reason as soon as it aborts: a resolver of names cannot be told to stop. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => reject(signal.reason);
+    signal.addEventListener('abort', end, { once: true });
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
+  });
 }
 
 /** Why there is no connection to a server, with its name. */
