@@ -114,6 +114,23 @@ describe('an instance that leaves', () => {
     expect(cluster.ranAt(fire)).toEqual(['b:0', 'b:1', 'b:2']);
   });
 
+  it('is forgotten by the others also when it was removed while it registered in a new session', async () => {
+    begin();
+    const a = await cluster.start('a');
+    const b = await cluster.start('b');
+    let removed: Promise<void> | undefined;
+    a.registry.onSession(({ state }) => {
+      if (state === 'connected') removed = a.engine.remove(JOB);
+    });
+    cluster.server.expire(a.registry.session.id);
+    await cluster.clock.advance(5 * SECOND);
+    await removed;
+    expect(a.registry.session).toMatchObject({ epoch: 2, state: 'connected' });
+    expect(b.engine.job(JOB).status().instances).toEqual([b.instanceId]);
+    const fire = await cluster.nextFire();
+    expect(cluster.ranAt(fire)).toEqual(['b:0', 'b:1', 'b:2']);
+  });
+
   it('can be removed and added again at run time', async () => {
     begin();
     const a = await cluster.start('a');

@@ -172,7 +172,8 @@ export class JobMember {
     this.retire();
     this.#forgetSession();
     this.#watch?.close();
-    if (this.isConnected) await this.#deregister();
+    // Also in a session it is not registered in yet: it may be about to be.
+    if (this.services.registry.session.state === 'connected') await this.#deregister();
     else this.#deregisterWhenBack();
   }
 
@@ -182,13 +183,15 @@ export class JobMember {
     await this.#membership.leave();
   }
 
-  /** The session may go on for other jobs: its nodes of this one are removed when the connection comes back to it. */
+  /**
+   * The session may go on for other jobs: its nodes of this one, and those that a request under way still makes, are
+   * removed when the connection comes back to it.
+   */
   #deregisterWhenBack(): void {
-    const undo = this.services.registry.onSession(({ state, id }) => {
+    const undo = this.services.registry.onSession(({ state }) => {
       if (state === 'suspended') return;
       undo();
-      if (state !== 'connected' || id !== this.#session) return;
-      this.#lateLeave.run('late leave', () => this.#deregister());
+      if (state === 'connected') this.#lateLeave.run('late leave', () => this.#deregister());
     });
   }
 
