@@ -39,6 +39,7 @@ export function allChecks(world: World): Check[] {
     noActingOnHalfAnAssignment(world),
     planAndNodesAgree(world),
     onlyTheMarkedLeaderAssigns(world),
+    onlyTheLeaderPlans(world),
     noShutDownUnasked(world),
     leavesNothing(world),
   ];
@@ -291,6 +292,22 @@ function onlyTheMarkedLeaderAssigns(world: World): Check {
         if (holder !== session && !path.includes('/sharding/'))
           return `session ${session} writes ${path} without the mark`;
         if (holder !== session && holder !== null) return `session ${session} writes ${path}, the mark is ${holder}'s`;
+      }
+      return null;
+    },
+  };
+}
+
+function onlyTheLeaderPlans(world: World): Check {
+  return {
+    promise: 'G6',
+    words: 'a former leader cannot change the assignment',
+    committed({ session, changes }) {
+      for (const { path, kind } of changes) {
+        const [, , jobName = '', first, second] = path.split('/');
+        if (kind !== 'changed' || first !== 'extension' || second !== 'plan' || world.deposed.has(jobName)) continue;
+        const leader = world.ledger.owner(jobName, 'leader/election/instance');
+        if (leader !== session) return `session ${session} writes ${path}, the leader's is ${leader}`;
       }
       return null;
     },

@@ -41,9 +41,14 @@ export interface ClientParts {
   readonly sessionTimeoutMs: number;
   /** One way to a server, milliseconds. */
   readonly delay: () => number;
+  /** The pause before another server is tried, milliseconds. */
+  readonly pause: () => number;
 }
 
 type WatchKind = 'data' | 'exists' | 'children';
+
+/** How long an attempt to connect may take, milliseconds. */
+const CONNECT_MS = 1000;
 
 const HEARS: Record<Notification['kind'], readonly WatchKind[]> = {
   created: ['data', 'exists'],
@@ -190,7 +195,7 @@ export class ClientSession implements DriverSession {
     );
     this.#link = link;
     this.#server = server;
-    timeline.after(sessionTimeoutMs / 3, host, () => {
+    timeline.after(Math.min(sessionTimeoutMs / 3, CONNECT_MS), host, () => {
       if (this.#link === link && !this.#connected) this.#abandon(link);
     });
     if (host.networkCut) return;
@@ -280,7 +285,7 @@ export class ClientSession implements DriverSession {
     if (answersFirst) this.#reject('the connection was cut');
     if (was && !this.#ended) this.onEvent('disconnected');
     this.#reject('the connection was cut');
-    if (!this.#ended) this.#connectSoon(random.between(0, 300));
+    if (!this.#ended) this.#connectSoon(this.parts.pause());
   }
 
   #notified({ kind, path }: Notification): void {

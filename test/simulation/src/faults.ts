@@ -35,12 +35,20 @@ const FAULTS: readonly Fault[] = [
 /** Draws faults one after the other until `until`. */
 export function plague(world: World, until: number): void {
   const { random, timeline, temper } = world;
-  const pause = -Math.log(1 - random.next()) * temper.pace;
-  if (timeline.now + pause > until) return;
-  world.after(pause, () => {
+  const at = nearAFire(world, timeline.now - Math.log(1 - random.next()) * temper.pace);
+  if (at > until) return;
+  world.after(at - timeline.now, () => {
     strike(world);
     plague(world, until);
   });
+}
+
+/** Much goes wrong just before a fire or just after it: faults come there more often than elsewhere. */
+function nearAFire({ random, jobs }: World, at: number): number {
+  const job = random.pick(jobs);
+  if (job === undefined || random.chance(0.6)) return at;
+  const period = job.periodSeconds * 1000;
+  return Math.max(at, Math.ceil(at / period) * period + random.between(-150, 100));
 }
 
 /** Mends everything: what stands still goes on, networks and servers come back, what an operator disabled is enabled. */
@@ -83,8 +91,8 @@ function strike(world: World): void {
 }
 
 function crash(world: World, target: SimulatedProcess): void {
-  world.disturb(target);
   target.crash(world.random.chance(0.3));
+  world.ended(target);
   const again = world.random.chance(0.5) ? target.instanceId : undefined;
   if (world.random.chance(0.8)) world.after(world.random.between(50, 6000), () => rejoin(world, again));
 }
@@ -149,6 +157,7 @@ function trigger(world: World, target: SimulatedProcess, job: SimulatedJob): voi
 }
 
 function disableServer(world: World, target: SimulatedProcess, job: SimulatedJob): void {
+  world.barred(target.ip, job.name);
   world.operator.set(job.name, `servers/${target.ip}`, 'DISABLED');
   world.after(away(world), () => world.operator.set(job.name, `servers/${target.ip}`, 'ENABLED'));
 }
@@ -174,6 +183,7 @@ function removeInstance(world: World, target: SimulatedProcess, job: SimulatedJo
 }
 
 function removeLeader(world: World, _target: SimulatedProcess, job: SimulatedJob): void {
+  world.deposed.add(job.name);
   world.operator.remove(job.name, 'leader/election/instance');
 }
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runHistories } from './runner.js';
 import type { HistoryResult } from './simulate.js';
 
-const HISTORIES = 500;
+const HISTORIES = 1000;
 
 /** A history as a failing test shows it. */
 function told({ seed, client, violation, lines }: HistoryResult): string {
@@ -22,7 +22,7 @@ async function run(seeds: readonly number[]): Promise<HistoryResult[]> {
 }
 
 describe('histories drawn from seeds', () => {
-  it(`keep every promise, ${HISTORIES} of them`, { timeout: 600_000 }, async () => {
+  it(`keep every promise, ${HISTORIES} of them`, { timeout: 900_000 }, async () => {
     const results = await run(Array.from({ length: HISTORIES }, (_, index) => index + 1));
     expect(results.filter(({ violation }) => violation !== null).map(told)).toEqual([]);
     expect(results).toHaveLength(HISTORIES);

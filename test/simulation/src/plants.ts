@@ -1,22 +1,197 @@
-/** A defect of one line, to be put into the compiled kernel: a test of the simulation itself. */
+/** A piece of a file, and what takes its place. */
+export interface Edit {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A small defect, to be put into the compiled kernel: a test of the simulation itself. */
 export interface Plant {
   readonly name: string;
   /** What goes wrong, in a sentence. */
   readonly defect: string;
   /** Below `packages/core/dist`. */
   readonly file: string;
-  readonly from: string;
-  readonly to: string;
+  readonly edits: readonly Edit[];
+  /** A seed that is known to show it, where few do: tried first. */
+  readonly seed?: number;
 }
 
-/** The source with the defect in it. Throws unless the fragment stands there exactly once. */
-export function planted({ name, file, from, to }: Plant, source: string): string {
-  const found = source.split(from).length - 1;
-  if (found !== 1) {
+/** The source with the defect in it. Throws unless each fragment stands there exactly once. */
+export function planted({ name, file, edits }: Plant, source: string): string {
+  return edits.reduce((text, { from, to }) => {
+    const found = text.split(from).length - 1;
+    if (found === 1) return text.replace(from, () => to);
     throw new Error(`plant '${name}': ${file} contains its fragment ${found} times, expected once; adapt it:\n${from}`);
-  }
-  return source.replace(from, () => to);
+  }, source);
 }
 
-/** The plants by name. */
-export const PLANTS: readonly Plant[] = [];
+/** Each breaks a promise in a way that somebody could have written. */
+export const PLANTS: readonly Plant[] = [
+  {
+    name: 'flag-by-presence',
+    defect: 'a resharding is noticed by its flag, not by what tells that one came and went',
+    file: 'coordination/known-assignment.js',
+    edits: [
+      {
+        from: 'if (isResharding(view) || this.#holds(fence))',
+        to: 'if (isResharding(view)) this.flagSeen = true;\nif (isResharding(view) || this.#holds(fence))',
+      },
+      {
+        from: 'return this.#fence?.generation === fence.generation && this.#fence.connection === fence.connection;',
+        to: 'return this.#fence !== null && !this.flagSeen && this.#fence.connection === fence.connection;',
+      },
+      { from: 'this.#fence = fence;', to: 'this.#fence = fence; this.flagSeen = false;' },
+      {
+        from: 'return (watch.snapshot.children(layout.resharding)?.stat.pzxid ?? 0n) === fence.generation;',
+        to: 'return (watch.snapshot.children(layout.resharding)?.names.length ?? 0) === 0;',
+      },
+    ],
+  },
+  {
+    name: 'flags-first',
+    defect: 'the flags are lowered before the assignment is written',
+    file: 'registry/commit.js',
+    edits: [
+      {
+        from: 'for (const [stage, operations] of stages.entries()) {',
+        to: 'for (const [stage, operations] of [...stages.entries()].reverse()) {',
+      },
+    ],
+  },
+  {
+    name: 'loss-as-absence',
+    defect: 'a lost connection is read as an absent node',
+    file: 'registry/refusal.js',
+    edits: [
+      {
+        from: "if (ElasticJobError.is(error, 'NO_NODE'))",
+        to: "if (ElasticJobError.is(error, 'NO_NODE') || ElasticJobError.is(error, 'CONNECTION_LOSS'))",
+      },
+    ],
+  },
+  {
+    name: 'no-reading-after-reconnect',
+    defect: 'after a reconnect nothing is read again',
+    file: 'registry/tree-watch.js',
+    seed: 21,
+    edits: [
+      {
+        from: 'if (session.connection !== this.#session.connection) {',
+        to: 'if (session.epoch !== this.#session.epoch) {',
+      },
+    ],
+  },
+  {
+    name: 'mark-of-resharding-stays',
+    defect: 'the mark of a resharding outlives the session of the leader who made it',
+    file: 'coordination/resharding.js',
+    edits: [
+      {
+        from: "const mark = await registry.create(path, '', 'ephemeral');",
+        to: "const mark = await registry.create(path, '', 'persistent');",
+      },
+    ],
+  },
+  {
+    name: 'mark-not-exclusive',
+    defect: 'an item is started although somebody else has its mark',
+    file: 'coordination/running-marks.js',
+    edits: [
+      {
+        from: 'if (!mark.created)',
+        to: 'if (!mark.created && item < 0)',
+      },
+    ],
+  },
+  {
+    name: 'success-after-loss',
+    defect: 'a run that ended after its session was lost counts as success',
+    file: 'execution/job-run.js',
+    edits: [
+      {
+        from: 'call.failure ?? (ownership.session.aborted ? { error: new SessionLostError() } : null)',
+        to: 'call.failure',
+      },
+    ],
+  },
+  {
+    name: 'fires-to-the-new-owner',
+    defect: "a fire is the new owner's whatever its planned time",
+    file: 'coordination/assignment-plan.js',
+    edits: [
+      {
+        from: 'assignment.spans.find(({ after }) => after < at)',
+        to: 'assignment.spans[0]',
+      },
+    ],
+  },
+  {
+    name: 'stops-firing-first',
+    defect: "an instance that leaves stops firing before its items are somebody else's",
+    file: 'runtime/orderly-leave.js',
+    seed: 122,
+    edits: [
+      {
+        from: "await attempt(leaver, 'give the items away', () => handOver(leaver));",
+        to: "leaver.stopFiring(); await attempt(leaver, 'give the items away', () => handOver(leaver));",
+      },
+    ],
+  },
+  {
+    name: 'runs-on-after-loss',
+    defect: 'the loss of the session does not abort what runs',
+    file: 'coordination/job-member.js',
+    edits: [
+      {
+        from: 'this.#sessionAbort.abort(new SessionLostError());',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'overlapping-itself',
+    defect: 'an item is started although its former call has not settled',
+    file: 'execution/job-run.js',
+    edits: [
+      {
+        from: 'request.items.filter((item) => !this.#busy.has(item))',
+        to: 'request.items.slice()',
+      },
+    ],
+  },
+  {
+    name: 'starts-while-cut-off',
+    defect: 'an item that waited for its turn is started although the connection is gone',
+    file: 'execution/job-run.js',
+    seed: 77,
+    edits: [
+      {
+        from: 'ownership.mayStart() ?',
+        to: 'true ?',
+      },
+    ],
+  },
+  {
+    name: 'shut-down-by-a-view',
+    defect: 'an instance stops because its node is not in a view, without reading it',
+    file: 'coordination/job-member.js',
+    seed: 113,
+    edits: [
+      {
+        from: '!(await this.#membership.isAbsent()) ||',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'latch-left-behind',
+    defect: 'a contender for leadership does not take its node away',
+    file: 'coordination/latch.js',
+    edits: [
+      {
+        from: 'await untilAnswered(registry, () => registry.remove(path))',
+        to: 'await untilAnswered(registry, async () => path)',
+      },
+    ],
+  },
+];

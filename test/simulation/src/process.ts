@@ -104,7 +104,7 @@ export class SimulatedProcess implements Host {
     this.ip = instanceId.slice(0, instanceId.indexOf('@'));
     const clock = processClock(this, parts);
     const logger = this.#logger({});
-    this.driver = new SimulatedDriver({ ...parts, host: this });
+    this.driver = new SimulatedDriver({ ...parts, host: this, pause: () => parts.random.between(0, 300) });
     this.registry = new SessionRegistry({
       driver: this.driver,
       describe: `simulated ${kind}`,

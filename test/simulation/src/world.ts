@@ -49,6 +49,10 @@ const AROUND: Actor = { paused: false, gone: false };
 const START = Date.UTC(2027, 0, 1, 0, 0, 0);
 const TICK_MS = 500;
 const SESSION_MS = 4000;
+/** How long a leaving process goes on firing, less what a message may take. */
+const HANDOVER_MS = 2800;
+/** No server stays disabled for longer than this. */
+const BARRED_MS = 15_000;
 
 /** Everything that exists in one history, and the step from one happening to the next. */
 export class World implements Witness {
@@ -65,13 +69,17 @@ export class World implements Witness {
   readonly removedByOperator = new Set<string>();
   /** Jobs whose nodes somebody edited by hand in a way that docs/guarantees.md does not cover. */
   readonly tampered = new Set<string>();
+  /** Jobs whose leader an operator deposed, who may not know it yet when it assigns. */
+  readonly deposed = new Set<string>();
   violation: Violation | null = null;
   readonly #kind: ClientKind;
   readonly #checks: readonly Check[];
   readonly #disturbances = new Map<SimulatedProcess, Disturbance[]>();
   readonly #reconfigurations: { readonly at: number; readonly jobName: string }[] = [];
+  readonly #barred: { readonly at: number; readonly jobName: string; readonly ip: string }[] = [];
   readonly #cutOff = new Set<SimulatedProcess>();
-  readonly #leaves = new Set<SimulatedProcess>();
+  /** When processes ended, in order or not. */
+  readonly #goneAt = new Map<SimulatedProcess, number>();
   readonly #runs = new Map<string, Map<number, number>>();
   #instances = 0;
 
@@ -145,8 +153,20 @@ export class World implements Witness {
     this.#disturbances.set(process, [...known, { at: this.timeline.now, jobName, leave }]);
   }
 
+  /** Notes that a process is gone; what it left behind has no outcome. */
+  ended(process: SimulatedProcess): void {
+    if (this.#goneAt.has(process)) return;
+    this.#goneAt.set(process, this.timeline.now);
+    this.disturb(process, null, process.left && process.calls.size === 0);
+  }
+
   reconfigured(jobName: string): void {
     this.#reconfigurations.push({ at: this.timeline.now, jobName });
+  }
+
+  /** Notes that an operator disables a server, for a while. */
+  barred(ip: string, jobName: string): void {
+    this.#barred.push({ ip, jobName, at: this.timeline.now });
   }
 
   wasReconfigured(jobName: string, from: number, to: number): boolean {
@@ -173,16 +193,41 @@ export class World implements Witness {
     return spans.findLast(({ after }) => after < at)?.owners ?? [];
   }
 
-  /** The process that had this id all the time, if nothing happened to it. */
+  /**
+   * The process that had this id all the time, if nothing happened to it. An orderly leave does not count as long as its
+   * items were handed over before its patience ended.
+   */
   undisturbed(instanceId: string, jobName: string, from: number, to: number): SimulatedProcess | null {
     const candidates = this.processes.filter((process) => process.instanceId === instanceId);
-    const touching = candidates.filter((process) => {
-      const all = this.#disturbances.get(process) ?? [];
-      return all.some(({ at, jobName: job }) => at >= from && at <= to && (job === null || job === jobName));
-    });
+    const isDisturbed = (process: SimulatedProcess): boolean =>
+      (this.#disturbances.get(process) ?? []).some((one) => {
+        if (one.at < from || one.at > to || (one.jobName !== null && one.jobName !== jobName)) return false;
+        return !one.leave || !this.#isHandedOver(process, jobName);
+      });
+    if (candidates.some(isDisturbed)) return null;
     const process = candidates.findLast(({ startedAt }) => startedAt < from) ?? null;
-    if (touching.length > 0 || process === null) return null;
-    return process.takesPart || this.#endedAt(process) > to ? process : null;
+    const goneAt = process === null ? 0 : (this.#goneAt.get(process) ?? Number.POSITIVE_INFINITY);
+    return goneAt > from ? process : null;
+  }
+
+  /** Whether a leaving process had a successor, and the items were given away in time. */
+  #isHandedOver(process: SimulatedProcess, jobName: string): boolean {
+    const { instanceId } = process;
+    const began = this.#disturbances.get(process)?.find(({ leave, jobName: job }) => leave && job === jobName)?.at;
+    if (began === undefined || this.#cutOff.has(process)) return false;
+    const plans = this.ledger.plans(jobName);
+    const without = plans.find(({ since, members }) => since > began && !members.includes(instanceId));
+    if (without === undefined || without.since > began + HANDOVER_MS) return false;
+    const before = plans.findLast(({ since }) => since < began)?.members ?? [];
+    const successors = before.filter((id) => id !== instanceId);
+    return successors.some((id) => {
+      const successor = this.undisturbed(id, jobName, began - 1000, without.since);
+      return successor !== null && !this.#wasBarred(successor.ip, jobName, began - BARRED_MS);
+    });
+  }
+
+  #wasBarred(ip: string, jobName: string, from: number): boolean {
+    return this.#barred.some((one) => one.ip === ip && one.jobName === jobName && one.at > from);
   }
 
   // ---- what processes do ---------------------------------------------------------------------------------------------
@@ -254,13 +299,16 @@ export class World implements Witness {
     this.history.note('CHECK', () => `${promise} is broken: ${seen}`);
   }
 
+  /** What happens around the processes may have made any of them act. */
   #afterStep(actor: Actor): void {
-    if (!(actor instanceof SimulatedProcess)) return;
+    for (const process of actor instanceof SimulatedProcess ? [actor] : this.processes) this.#lookAt(process);
+  }
+
+  #lookAt(actor: SimulatedProcess): void {
     this.#check((check) => check.stepped?.(actor) ?? null);
-    if (!actor.left || this.#leaves.has(actor)) return;
-    this.#leaves.add(actor);
-    this.disturb(actor);
-    this.#check((check) => check.left?.(actor) ?? null);
+    if (!actor.gone || this.#goneAt.has(actor)) return;
+    this.ended(actor);
+    if (actor.left) this.#check((check) => check.left?.(actor) ?? null);
   }
 
   #check(look: (check: Check) => string | null): void {
@@ -273,10 +321,6 @@ export class World implements Witness {
     }
   }
 
-  #endedAt(process: SimulatedProcess): number {
-    return this.#disturbances.get(process)?.at(-1)?.at ?? 0;
-  }
-
   #delay(): number {
     const { random } = this;
     return random.chance(0.05) ? random.between(1, 60) : random.between(0.1, 3);
@@ -285,8 +329,9 @@ export class World implements Witness {
   #makeOperator(): Operator {
     const { timeline, random, ensemble, history } = this;
     const host = { paused: false, gone: false, networkCut: false };
+    const network = { delay: () => this.#delay(), pause: () => 100 };
     const session = new ClientSession(
-      { timeline, random, ensemble, host, kind: 'wire', sessionTimeoutMs: 3_600_000, delay: () => this.#delay() },
+      { timeline, random, ensemble, host, kind: 'wire', sessionTimeoutMs: 3_600_000, ...network },
       () => undefined,
     );
     return new Operator(session, history);
