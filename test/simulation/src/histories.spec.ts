@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runHistories } from './runner.js';
 import type { HistoryResult } from './simulate.js';
 
-const HISTORIES = 1000;
+const HISTORIES = 2000;
 
 /** A history as a failing test shows it. */
 function told({ seed, client, violation, lines }: HistoryResult): string {

@@ -201,7 +201,9 @@ export class World implements Witness {
     const candidates = this.processes.filter((process) => process.instanceId === instanceId);
     const isDisturbed = (process: SimulatedProcess): boolean =>
       (this.#disturbances.get(process) ?? []).some((one) => {
-        if (one.at < from || one.at > to || (one.jobName !== null && one.jobName !== jobName)) return false;
+        // Who has begun to leave is leaving from then on.
+        const past = one.at < from && !one.leave;
+        if (past || one.at > to || (one.jobName !== null && one.jobName !== jobName)) return false;
         return !one.leave || !this.#isHandedOver(process, jobName);
       });
     if (candidates.some(isDisturbed)) return null;
