@@ -16,6 +16,9 @@ export interface Link {
   readonly connection: number;
 }
 
+/** A path where nothing is. */
+const NOWHERE = '/elasticjob.nothing-is-here';
+
 /** What a {@link SessionKeeper} works with. */
 export interface SessionKeeperParts {
   readonly driver: Driver;
@@ -36,6 +39,8 @@ export interface SessionKeeperParts {
 export class SessionKeeper {
   #session = NO_SESSION;
   #link: Link | null = null;
+  /** How many events of connections there were: what waits for one knows by it that another has come. */
+  #events = 0;
   #problem: () => string | null = () => null;
   #deadline: Timer | undefined;
   readonly #listeners = new Set<(session: Session) => void>();
@@ -151,10 +156,15 @@ export class SessionKeeper {
   }
 
   #hear(driver: DriverSession, event: ConnectionEvent, ended: Deferred<void>): void {
+    this.#events += 1;
+    if (event === 'connected') {
+      if (this.#session.state === 'suspended' && this.#session.connection > 0) this.#reconnected(driver);
+      else this.#connected(driver);
+      return;
+    }
     this.#deadline?.cancel();
     this.#link = null;
-    if (event === 'connected') this.#connected(driver);
-    else if (event === 'disconnected') this.#suspended(driver, ended);
+    if (event === 'disconnected') this.#suspended(driver, ended);
     else {
       if (event === 'auth-failed') this.#refuse();
       this.#apply('expired');
@@ -162,7 +172,27 @@ export class SessionKeeper {
     }
   }
 
+  /**
+   * A connection counts once it is decided what became of all that was sent on the one before. Such a request may still
+   * be on its way through the servers, so that a read, or even one after `sync`, which on the leader waits for nothing,
+   * could find a node absent that is about to appear: a mark, or a place in a latch, that nobody would ever take away.
+   * A write has to get behind it, and this one is refused wherever it comes.
+   */
+  #reconnected(driver: DriverSession): void {
+    const event = this.#events;
+    this.#tasks.run('settle what was under way', async () => {
+      try {
+        await driver.remove(NOWHERE, -1);
+      } catch (error) {
+        const answered = ElasticJobError.is(error) && error.code !== 'CONNECTION_LOSS' && error.code !== 'SESSION_LOST';
+        if (!answered) return this.parts.logger.debug('the connection did not last', this.#where(error));
+      }
+      if (event === this.#events) this.#connected(driver);
+    });
+  }
+
   #connected(driver: DriverSession): void {
+    this.#deadline?.cancel();
     const next = nextSession(this.#session, 'connected', driver);
     this.#link = { driver, epoch: next.epoch, connection: next.connection };
     this.#apply('connected', driver);

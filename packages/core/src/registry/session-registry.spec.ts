@@ -4,6 +4,7 @@ import { deferred } from '../foundation/deferred.js';
 import { writeLogger } from '../foundation/logger.js';
 import type { ConnectionEvent, Driver, DriverSession, Watcher } from './driver.js';
 import { MemoryServer } from './memory-server.js';
+import { refusal } from './refusal.js';
 import type { CreateResult, NodeStat, Registry, SessionState } from './registry.js';
 import type { RegistryOptions } from './registry-options.js';
 import { SessionRegistry } from './session-registry.js';
@@ -174,6 +175,25 @@ describe('a lost answer', () => {
       expect(outcome).toMatchObject(share === 1 ? { code: 'RESULT_UNKNOWN' } : { created: true });
     },
   );
+
+  describe('to a request that hangs among the servers and is decided only behind the next write', () => {
+    it('an exclusive create: the node is recognised as ours', async () => {
+      const { server, registry } = await hanging();
+      const made = registry.create('mark', 'me', 'ephemeral');
+      await settle();
+      server.restore(registry.session.id);
+      expect(await made).toEqual({ created: true, path: 'mark', czxid: server.tree.stat('/n/mark')?.czxid });
+    });
+
+    it('a sequential create: unknown, and whoever looks then sees the node', async () => {
+      const { server, registry } = await hanging();
+      const made = registry.create('latch-', '', 'ephemeral-sequential').catch((error: unknown) => error);
+      await settle();
+      server.restore(registry.session.id);
+      expect(await made).toMatchObject({ code: 'RESULT_UNKNOWN' });
+      expect((await registry.children(''))?.names).toEqual(['latch-0000000000']);
+    });
+  });
 
   it.each([0, 1])('to a sequential create: unknown (applied: %d)', async (share) => {
     const parts = await started();
@@ -426,6 +446,48 @@ function heldNetwork() {
       for (const deliver of messages) deliver();
     },
   };
+}
+
+/**
+ * A registry whose first create breaks its connection and is decided only when the next write of its session comes, as
+ * one that a server has passed on and that waits there.
+ */
+async function hanging() {
+  const server = new MemoryServer({ clock: new ManualClock() });
+  const memory = server.driver();
+  let late: (() => void) | null = null;
+  const open: Driver['open'] = async (onEvent) => {
+    const session = await memory.open(onEvent);
+    const decide = (): void => {
+      late?.();
+      late = null;
+    };
+    let isFirst = true;
+    const create: DriverSession['create'] = async (path, value, mode) => {
+      if (!isFirst) {
+        decide();
+        return session.create(path, value, mode);
+      }
+      isFirst = false;
+      late = () => void server.transact((edit) => edit.create(path, value, mode, session.id));
+      server.cut(session.id);
+      throw refusal('CONNECTION_LOSS', path, 'hangs');
+    };
+    const remove: DriverSession['remove'] = (path, version) => {
+      decide();
+      return session.remove(path, version);
+    };
+    return Object.assign(Object.create(recording(session, [])), { create, remove });
+  };
+  const registry = new SessionRegistry({
+    driver: { ...memory, open },
+    describe: 'memory',
+    namespace: 'n',
+    clock: new ManualClock(),
+  });
+  server.transact((edit) => edit.create('/n', '', 'persistent', 0n));
+  await registry.start();
+  return { server, registry };
 }
 
 /** Cuts the connection while the request of `send` is under way, and mends it. Resolves to its result or error. */
