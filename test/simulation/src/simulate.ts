@@ -84,7 +84,12 @@ async function fireForAll(world: World): Promise<void> {
     const count = world.ledger.present(job.name)?.spans[0]?.owners.length ?? 0;
     for (let item = 0; item < count; item++) {
       const runs = (world.runsOf(job.name).get(item) ?? 0) - (before.get(job.name)?.get(item) ?? 0);
-      if (runs < 1) world.fail('G5', 'at rest every item runs at its fires', `${job.name}/${item} has not run once`);
+      // With room for one item at a time, one that hangs keeps the others waiting.
+      const waits = membersOf(world, job).some(({ handles }) =>
+        handles.get(job.name)?.status().runningItems.includes(item),
+      );
+      if (runs < 1 && !waits)
+        world.fail('G5', 'at rest every item runs at its fires', `${job.name}/${item} has not run once`);
     }
   }
   const problems = unrest(world);

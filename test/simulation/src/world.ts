@@ -195,16 +195,16 @@ export class World implements Witness {
 
   /**
    * The process that had this id all the time, if nothing happened to it. An orderly leave does not count as long as its
-   * items were handed over before its patience ended.
+   * items were handed over before its patience ended; with `mayLeave` off it always does.
    */
-  undisturbed(instanceId: string, jobName: string, from: number, to: number): SimulatedProcess | null {
+  undisturbed(instanceId: string, jobName: string, from: number, to: number, mayLeave = true): SimulatedProcess | null {
     const candidates = this.processes.filter((process) => process.instanceId === instanceId);
     const isDisturbed = (process: SimulatedProcess): boolean =>
       (this.#disturbances.get(process) ?? []).some((one) => {
         // Who has begun to leave is leaving from then on.
         const past = one.at < from && !one.leave;
         if (past || one.at > to || (one.jobName !== null && one.jobName !== jobName)) return false;
-        return !one.leave || !this.#isHandedOver(process, jobName);
+        return !one.leave || !mayLeave || !this.#isHandedOver(process, jobName);
       });
     if (candidates.some(isDisturbed)) return null;
     const process = candidates.findLast(({ startedAt }) => startedAt < from) ?? null;
@@ -223,7 +223,7 @@ export class World implements Witness {
     const before = plans.findLast(({ since }) => since < began)?.members ?? [];
     const successors = before.filter((id) => id !== instanceId);
     return successors.some((id) => {
-      const successor = this.undisturbed(id, jobName, began - 1000, without.since);
+      const successor = this.undisturbed(id, jobName, began - 1000, without.since, false);
       return successor !== null && !this.#wasBarred(successor.ip, jobName, began - BARRED_MS);
     });
   }
