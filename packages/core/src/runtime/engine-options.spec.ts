@@ -62,6 +62,11 @@ describe('the options of an engine', () => {
       /registry\.tls: the client 'native' cannot.*registry\.sasl: the client 'native' cannot/s,
     ],
     ['a certificate as a number', { registry: { ...zooKeeper, tls: { ca: 1 } } }, /registry\.tls: expected true, or/],
+    [
+      'a misspelt part of an option',
+      { registry: { ...zooKeeper, sasl: { username: 'shop', password: 'x', passwrd: 'x' } } },
+      /registry\.sasl\.passwrd: there is no such option/,
+    ],
     ['a user without a name', { registry: { ...zooKeeper, sasl: { password: 'x' } } }, /registry\.sasl\.username: /],
     ['sinks that are no list', { registry: 'embedded', traceSinks: {} }, /traceSinks: expected a list/],
     [

@@ -195,7 +195,8 @@ function problems(schema: z.ZodObject, value: unknown, path: readonly string[]):
   const known = Object.keys(schema.shape);
   return result.error.issues.flatMap((issue) => {
     if (issue.code !== 'unrecognized_keys') return [`${[...path, ...issue.path].join('.')}: ${issue.message}`];
-    return issue.keys.map((key) => `${[...path, key].join('.')}: there is no such option${hint(key, known)}`);
+    const place = [...path, ...issue.path];
+    return issue.keys.map((key) => `${[...place, key].join('.')}: there is no such option${hint(key, known)}`);
   });
 }
 
