@@ -288,7 +288,11 @@ export class ZooKeeper {
     });
   }
 
-  /** Makes this session's later reads see all that was committed before this call, whichever server they go to. */
+  /**
+   * Lets a server that follows catch up with the one that leads before later reads of this session are answered. A leader
+   * of ZooKeeper 3.8 waits for nothing, and can be a moment behind what another server has acknowledged; nobody waits for
+   * what is still being decided. A write waits for both, also one that is refused.
+   */
   sync(path = '/', { signal }: RequestOptions = {}): Promise<{ zxid: bigint }> {
     return this.#request({
       name: 'sync',

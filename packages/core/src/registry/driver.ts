@@ -57,7 +57,7 @@ export interface DriverSession {
   watchTree?(path: string, watcher: TreeWatcher): Promise<() => void>;
   /** One transaction. Only when `capabilities.atomicCommit`. */
   multi?(operations: readonly Operation[]): Promise<MultiResult>;
-  /** Makes later reads see everything committed before this call, whichever server they go to. */
+  /** Lets a server that follows catch up before later reads are answered; a leader may wait for nothing. */
   sync(path: string): Promise<void>;
   /** Ends the session on the server. Requests in flight are rejected. */
   close(): Promise<void>;
