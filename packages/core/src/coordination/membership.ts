@@ -92,6 +92,9 @@ export class Membership {
     const patience = this.registry.session.timeoutMs * 1.5;
     const absent = (over: AbortSignal): Promise<void> => untilAbsent(this.registry, this.#path, over);
     if (await within(this.clock, patience, absent, signal)) return;
+    // The watch tells nothing while the connection is gone: only a look says that the node is still that session's.
+    const present = await this.registry.read(this.#path);
+    if (present?.stat.czxid !== holder.stat.czxid) return;
     throw new RegistryError(
       'INSTANCE_CONFLICT',
       `instance id '${this.identity.instanceId}' is held by the live session 0x${holder.stat.ephemeralOwner.toString(16)}, ` +
