@@ -135,6 +135,24 @@ describe.each([{ atomicCommit: true }, { atomicCommit: false }])('a resharding, 
     expect(await owners(4)).toBe('aa--');
   });
 
+  it('leaves an item that begins to run while it is taken away', async () => {
+    planOf(await assign(members('a'), 4));
+    const owner = server.registry({ namespace: 'test' });
+    await owner.start();
+    const children = registry.children.bind(registry);
+    registry.children = async (path) => {
+      const list = await children(path);
+      if (path === 'job/sharding/3') await owner.create('job/sharding/3/running', 'a', 'ephemeral');
+      return list;
+    };
+    await assign(members('a'), 3);
+    expect((await owner.read('job/sharding/3/running'))?.value).toBe('a');
+    await owner.stop();
+    registry.children = children;
+    await assign(members('a'), 2);
+    expect((await registry.children('job/sharding'))?.names).toEqual(['0', '1']);
+  });
+
   it('assigns more items than one request could hold', async () => {
     const count = 5_000;
     expect(await assign(members('b', 'a'), count)).toMatchObject({ published: true });

@@ -1,4 +1,4 @@
-import { ExecutionError, messageOf } from '../foundation/errors.js';
+import { ElasticJobError, ExecutionError, messageOf } from '../foundation/errors.js';
 import type { CommitResult, Operation, Registry, RegistryNode } from '../registry/registry.js';
 import { type AssignmentPlan, decodePlan, encodePlan, followingSpans } from './assignment-plan.js';
 import { writeLabels } from './instance-labels.js';
@@ -238,11 +238,17 @@ async function dropSurplus(
   count: number,
 ): Promise<void> {
   const surplus = [...known].filter((item) => item >= count);
-  await Promise.all(
-    surplus.map(async (item) => {
-      const path = jobPath(jobName, layout.item(item));
-      const parts = await registry.children(path);
-      if (!parts?.names.includes('running')) await registry.remove(path, { recursive: true });
-    }),
-  );
+  await Promise.all(surplus.map((item) => dropItem(registry, jobPath(jobName, layout.item(item)))));
+}
+
+/** Removes what was seen there and nothing else: a mark that its owner makes meanwhile is not ours to remove. */
+async function dropItem(registry: Registry, path: string): Promise<void> {
+  const parts = (await registry.children(path))?.names ?? [];
+  if (parts.includes('running')) return;
+  await Promise.all(parts.map((name) => registry.remove(`${path}/${name}`, { recursive: true })));
+  try {
+    await registry.remove(path);
+  } catch (error) {
+    if (!ElasticJobError.is(error, 'NOT_EMPTY')) throw error;
+  }
 }
