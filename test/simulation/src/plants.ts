@@ -93,6 +93,28 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
+    name: 'leader-not-fenced',
+    defect: 'the node of a leader does not belong to its session',
+    file: 'coordination/leader-election.js',
+    edits: [
+      {
+        from: "registry.create(jobPath(jobName, layout.leader), instanceId, 'ephemeral')",
+        to: "registry.create(jobPath(jobName, layout.leader), instanceId, 'persistent')",
+      },
+    ],
+  },
+  {
+    name: 'mark-swept-by-version',
+    defect: 'a mark in doubt is removed if it has the version of ours, not if it is of our session',
+    file: 'coordination/running-marks.js',
+    edits: [
+      {
+        from: 'return mark?.stat.ephemeralOwner === this.registry.session.id;',
+        to: 'return mark?.stat.version === 0;',
+      },
+    ],
+  },
+  {
     name: 'mark-not-exclusive',
     defect: 'an item is started although somebody else has its mark',
     file: 'coordination/running-marks.js',

@@ -113,6 +113,8 @@ export class SimulatedProcess implements Host {
       logger,
       sessionTimeoutMilliseconds: sessionTimeoutMs,
       waitForRegistry: true,
+      // Without retries it is not known what became of any request whose connection was lost.
+      maxRetries: parts.random.chance(0.5) ? 0 : 3,
     });
     this.registry.onSession(({ state, id }) => {
       if (state === 'connected') this.sessions.add(id);
