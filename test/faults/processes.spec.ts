@@ -3,6 +3,7 @@ import { departed, expectNothingForbidden, HAULS, TICKS, VIGIL } from './cluster
 import { Cluster } from './src/cluster.js';
 import { Ensemble } from './src/ensemble.js';
 import { accountForFires } from './src/fire-accounts.js';
+import type { Instance } from './src/instance.js';
 import { firesOf, type JobPlan } from './src/job-plan.js';
 import { fireKey, type Run } from './src/observations.js';
 import { takeovers } from './src/takeovers.js';
@@ -64,14 +65,16 @@ describe('instances on an ensemble of three', { timeout: 150_000 }, () => {
   it('abort at once when they wake from a stop longer than their session, and are refused by the ledger', async () => {
     const started = await start(2, VIGIL, HAULS);
     const { observer } = started;
-    const [stopped, other] = started.running;
+    const heldBy = ({ id }: Instance): Run[] => observer.runs.filter((run) => run.instance === id && isOpen(run));
+    const heldOf = ({ name }: JobPlan, instance: Instance): Run[] => heldBy(instance).filter(({ job }) => job === name);
+    // Whichever came first may have begun all of them, and they never end.
+    await started.until(() => started.running.flatMap((instance) => heldOf(VIGIL, instance)).length === VIGIL.items);
+    const [stopped, other] = started.running.toSorted((a, b) => heldOf(VIGIL, b).length - heldOf(VIGIL, a).length);
     if (stopped === undefined || other === undefined) throw new Error('two instances were started');
-    const held = (): Run[] => observer.runs.filter((run) => run.instance === stopped.id && isOpen(run));
-    const heldOf = ({ name }: JobPlan): Run[] => held().filter(({ job }) => job === name);
-    await started.until(() => heldOf(VIGIL).length === 2 && heldOf(HAULS).length > 0);
+    await started.until(() => heldOf(HAULS, stopped).length > 0);
     started.freeze(stopped);
     await departed(started, stopped);
-    const runs = held();
+    const runs = heldBy(stopped);
     const hasPassed = ({ job, item, token }: Run): boolean =>
       observer.runs.some(
         (run) => run.instance === other.id && run.job === job && run.item === item && run.token > token,
@@ -84,7 +87,8 @@ describe('instances on an ensemble of three', { timeout: 150_000 }, () => {
     await started.until(() => runs.every((run) => outcomesOf(run).length > 0));
     const vigils = runs.filter(({ job }) => job === VIGIL.name);
     const turnedAt = stopped.wokeAt[0] ?? 0;
-    expect(vigils.map(({ abortReason }) => abortReason)).toEqual(['SESSION_LOST', 'SESSION_LOST']);
+    expect(vigils.length).toBeGreaterThanOrEqual(2);
+    expect(vigils.map(({ abortReason }) => abortReason)).toEqual(vigils.map(() => 'SESSION_LOST'));
     expect(Math.max(...vigils.map(({ abortedAt }) => (abortedAt ?? Infinity) - turnedAt))).toBeLessThanOrEqual(200);
     expect(runs.map(outcomesOf)).toEqual(runs.map(() => ['failure']));
     const refused = observer.refused.filter(({ what }) => what === 'end').map(({ token }) => BigInt(token));
