@@ -153,4 +153,31 @@ describe('an instance that leaves', () => {
     const fire = await cluster.nextFire();
     expect(cluster.itemsAt(fire)).toEqual([0, 1, 2]);
   });
+
+  it('leads until what it began as leader has ended, also when the connection is cut meanwhile', async () => {
+    begin();
+    const a = await cluster.start('a');
+    const b = await cluster.start('b');
+    const held = deferred();
+    const create = a.registry.create.bind(a.registry);
+    a.registry.create = async (path, value, mode) => {
+      if (path.endsWith('/processing')) await held.promise;
+      return create(path, value, mode);
+    };
+    await b.registry.ensure(`${JOB}/leader/sharding/necessary`);
+    const removed = a.engine.remove(JOB);
+    await cluster.clock.advance(5 * SECOND);
+    const { id } = a.registry.session;
+    cluster.server.cut(id);
+    await settle();
+    cluster.server.restore(id);
+    await settle();
+    const leader = `${JOB}/leader/election/instance`;
+    expect((await b.registry.read(leader))?.value).toBe(a.instanceId);
+    held.resolve();
+    await cluster.clock.advance(SECOND);
+    await removed;
+    expect((await b.registry.read(leader))?.value).toBe(b.instanceId);
+    expect(await cluster.owners()).toEqual(['b', 'b', 'b']);
+  });
 });

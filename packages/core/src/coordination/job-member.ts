@@ -178,7 +178,10 @@ export class JobMember {
   }
 
   async #deregister(): Promise<void> {
-    await this.#atRest();
+    if (!(await this.#atRest())) {
+      this.#deregisterWhenBack();
+      return;
+    }
     await resign(this.services.registry, this.jobName);
     await this.#membership.leave();
   }
@@ -229,16 +232,20 @@ export class JobMember {
   }
 
   /**
-   * Resolves when nothing is under way any more that could make this instance leader or member again, or when the
-   * connection is gone and nothing could be undone.
+   * Resolves to `true` when nothing is under way any more that could make this instance leader or member again, or with
+   * which it still acts as one; to `false` when the connection is gone before: then nothing can be undone yet, and what
+   * is under way may go on with the next connection.
    */
-  async #atRest(): Promise<void> {
-    const disconnected = deferred();
+  async #atRest(): Promise<boolean> {
+    const disconnected = deferred<false>();
     const undo = this.services.registry.onSession(({ state }) => {
-      if (state !== 'connected') disconnected.resolve();
+      if (state !== 'connected') disconnected.resolve(false);
     });
-    await Promise.race([this.#tasks.drained(), disconnected.promise]);
-    undo();
+    try {
+      return await Promise.race([this.#tasks.drained().then(() => true), disconnected.promise]);
+    } finally {
+      undo();
+    }
   }
 
   // ---- session -------------------------------------------------------------------------------------------------------
