@@ -63,8 +63,8 @@ describe('who watches what', () => {
 
   it('tells the client its own path', () => {
     const { watches, heard, watcher } = table();
-    watches.addStanding('recursive', '/root', watcher('tree'));
-    watches.dispatch('created', '/root/a', (path) => path.slice('/root'.length));
+    watches.addStanding('recursive', '/apps', watcher('tree'));
+    watches.dispatch('created', '/apps/a', (path) => path.slice('/apps'.length));
     expect(heard).toEqual(['tree: created /a']);
   });
 
