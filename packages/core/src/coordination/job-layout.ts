@@ -18,7 +18,9 @@
  * │   ├── running                      ephemeral, id of the instance that runs the item
  * │   └── disabled                     an operator switched the item off
  * ├── trigger/{id}                     a run is asked of that instance
- * └── extension/plan                   the last assignment as one document
+ * └── extension
+ *     ├── plan                         the last assignment as one document
+ *     └── pause                        nothing is started until then: why, by whom
  * ```
  */
 export const layout = {
@@ -40,6 +42,7 @@ export const layout = {
   triggers: 'trigger',
   trigger: (id: string) => `trigger/${id}`,
   plan: 'extension/plan',
+  pause: 'extension/pause',
 } as const;
 
 /** The path of a job's node within the namespace. */

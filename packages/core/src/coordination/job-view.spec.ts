@@ -5,6 +5,7 @@ import type { Registry } from '../registry/registry.js';
 import { encodePlan } from './assignment-plan.js';
 import { encodeInstance } from './instance-yaml.js';
 import { availableMembers, isResharding, type JobView, jobView, viewSelection } from './job-view.js';
+import { encodePause } from './pause.js';
 
 const ME = '10.0.0.1@-@me';
 let registry: Registry;
@@ -36,6 +37,7 @@ describe('what an instance sees of a job', () => {
       plan: null,
       planHolds: false,
       triggered: false,
+      pause: null,
       resharding: { generation: 0n, necessary: false, processing: false },
     }));
 
@@ -95,6 +97,13 @@ describe('what an instance sees of a job', () => {
     await registry.ensure('job/leader/sharding/necessary');
     await registry.remove('job/leader/sharding/necessary');
     expect(await look()).toMatchObject({ planHolds: false, plan: { members: [ME] } });
+  });
+
+  it('is a pause, also one that somebody made by hand', async () => {
+    await registry.put('job/extension/pause', encodePause({ reason: 'stocktaking', by: 'ann', until: 9000 }));
+    expect((await look()).pause).toEqual({ reason: 'stocktaking', by: 'ann', until: 9000 });
+    await registry.put('job/extension/pause', '');
+    expect((await look()).pause).toMatchObject({ until: null });
   });
 
   it('is the switches of its own items, and a request to run', async () => {

@@ -4,6 +4,7 @@ import { type AssignmentPlan, decodePlan } from './assignment-plan.js';
 import { readLabels } from './instance-labels.js';
 import { decodeInstance } from './instance-yaml.js';
 import { layout } from './job-layout.js';
+import { decodePause, type Pause } from './pause.js';
 
 /** A registered instance. */
 export interface Member {
@@ -47,6 +48,8 @@ export interface JobView {
   readonly planHolds: boolean;
   /** Items that an operator switched off, among those looked at. */
   readonly disabledItems: ReadonlySet<number>;
+  /** What keeps the job from starting anything, if it has not ended. */
+  readonly pause: Pause | null;
   /** A run was asked of this instance. */
   readonly triggered: boolean;
 }
@@ -60,6 +63,7 @@ export function viewSelection(instanceId: string, ownItems: readonly number[]): 
     { path: layout.leader },
     { path: layout.resharding, children: 'names' },
     { path: layout.plan },
+    { path: layout.pause },
     { path: layout.trigger(instanceId) },
     ...ownItems.map((item) => ({ path: layout.disabled(item) })),
   ];
@@ -76,6 +80,7 @@ export function jobView(snapshot: TreeSnapshot, instanceId: string, ownItems: re
     leader: toLeader(snapshot.node(layout.leader)),
     ...toResharding(snapshot),
     disabledItems: disabledOf(snapshot, ownItems),
+    pause: pauseOf(snapshot.node(layout.pause)),
     triggered: snapshot.node(layout.trigger(instanceId)) !== null,
   };
 }
@@ -111,6 +116,10 @@ function childNodes(snapshot: TreeSnapshot, parent: string): RegistryNode[] {
 /** Nodes that did not change are the same objects in the next snapshot; their text is parsed once. */
 const plans = new WeakMap<RegistryNode, AssignmentPlan | null>();
 const members = new WeakMap<RegistryNode, Member | null>();
+
+function pauseOf(node: RegistryNode | null): Pause | null {
+  return node === null ? null : decodePause(node.value);
+}
 
 function planOf(node: RegistryNode | null): AssignmentPlan | null {
   return node === null ? null : parsedOnce(plans, node, () => decodePlan(node.value));

@@ -33,6 +33,7 @@ const calm: JobView = {
   plan,
   planHolds: true,
   disabledItems: new Set(),
+  pause: null,
   triggered: false,
 };
 

@@ -1,6 +1,7 @@
 import { jobPath, layout } from '../coordination/job-layout.js';
 import { JobMember, type MemberEvent, type MemberHooks } from '../coordination/job-member.js';
 import { decodeJobConfig } from '../coordination/job-yaml.js';
+import { isPausedAt } from '../coordination/pause.js';
 import { publish } from '../coordination/publication.js';
 import { RunningMarks } from '../coordination/running-marks.js';
 import { type DueItems, FireBook } from '../execution/fire-book.js';
@@ -225,6 +226,10 @@ export class JobRuntime implements Lifecycle {
     for (const { scheduledAt, items, skip } of due) {
       if (skip !== undefined) {
         this.#skip(scheduledAt, items, skip);
+        continue;
+      }
+      if (isPausedAt(this.#member.view?.pause ?? null, scheduledAt)) {
+        this.#skip(scheduledAt, items, 'paused');
         continue;
       }
       const off = this.#member.view?.disabledItems;

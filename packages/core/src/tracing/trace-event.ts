@@ -18,6 +18,8 @@ export type SkipReason =
   | 'no-session'
   /** An operator disabled the item or the server. */
   | 'disabled'
+  /** The job is paused. */
+  | 'paused'
   /** The timer woke so late that the next fire was already due. */
   | 'late';
 
