@@ -134,11 +134,11 @@ export class Observer implements Observations {
       ...{ endedAt: null, abortedAt: null, abortReason: null },
     };
     this.runs.push(run);
-    this.#open.set(`${job}/${message.token}`, run);
+    this.#open.set(`${job}/${item}@${message.token}`, run);
   }
 
-  #change({ job, token }: { job: string; token: string }, change: (run: Run) => void): void {
-    const run = this.#open.get(`${job}/${token}`);
+  #change({ job, item, token }: { job: string; item: number; token: string }, change: (run: Run) => void): void {
+    const run = this.#open.get(`${job}/${item}@${token}`);
     if (run !== undefined) change(run);
   }
 

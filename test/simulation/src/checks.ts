@@ -48,7 +48,7 @@ export function allChecks(world: World): Check[] {
 function noOverlap(world: World): Check {
   const running = new Map<string, Set<Call>>();
   const inside = (call: Call): boolean => {
-    const session = world.ledger.marks.get(call.token)?.session;
+    const session = world.ledger.mark(call, call.token)?.session;
     return session !== undefined && world.ensemble.leader.isAlive(session);
   };
   return {
@@ -142,7 +142,7 @@ function noSuccessAfterLoss(world: World): Check {
       if (epoch !== call.epoch || state === 'lost') {
         return `${process.name} records success of ${nameOf(event)} after it lost the session of the run`;
       }
-      const session = world.ledger.marks.get(call.token)?.session ?? 0n;
+      const session = world.ledger.mark(call, call.token)?.session ?? 0n;
       const ended = world.ledger.ended.get(session);
       if (ended === undefined || ended >= (call.settledAt ?? 0)) return null;
       return `${process.name} records success of ${nameOf(event)}, whose session had ended before the handler did`;
@@ -156,7 +156,7 @@ function tokensGrow(world: World): Check {
     promise: 'G3',
     words: 'the fencing token is greater than that of every earlier run of the item',
     called(call) {
-      const session = world.ledger.marks.get(call.token)?.session ?? 0n;
+      const session = world.ledger.mark(call, call.token)?.session ?? 0n;
       if (!world.ensemble.leader.isAlive(session)) return null;
       const former = greatest.get(nameOf(call)) ?? 0n;
       if (call.token <= former) return `${nameOf(call)} starts with token ${call.token} after ${former}`;
@@ -240,7 +240,7 @@ function noActingOnHalfAnAssignment(world: World): Check {
     words: 'nobody starts an item that the assignment in force when the mark was made does not give to it',
     traced(process, event) {
       if (event.kind !== 'item-started') return null;
-      const mark = world.ledger.marks.get(event.fencingToken ?? 0n);
+      const mark = world.ledger.mark(event, event.fencingToken);
       if (mark === undefined)
         return `${process.name} starts ${nameOf(event)} with a token nobody made: ${event.fencingToken}`;
       if (mark.flagged)

@@ -168,7 +168,10 @@ describe('a simulated ensemble', () => {
     const refused = session.multi?.([create, check]) as Promise<unknown>;
     expect(await bench.outcome(refused)).toEqual({ committed: false, index: 1, reason: 'NO_NODE' });
     expect(bench.ensemble.leader.tree.has('/a')).toBe(false);
-    expect(await bench.outcome(session.multi?.([create]) as Promise<unknown>)).toEqual({ committed: true });
+    expect(await bench.outcome(session.multi?.([create]) as Promise<unknown>)).toEqual({
+      committed: true,
+      zxid: expect.any(BigInt),
+    });
     expect(bench.ensemble.leader.tree.has('/a')).toBe(true);
   });
 

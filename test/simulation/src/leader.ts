@@ -149,7 +149,7 @@ export class Leader {
     }
     this.#own(session, changes);
     this.#append(session.id, changes, false);
-    return { committed: true };
+    return { committed: true, zxid: this.zxid };
   }
 
   #step(operation: Operation, session: LeaderSession): Change | null {

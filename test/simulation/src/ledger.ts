@@ -29,7 +29,7 @@ export interface Mark {
 
 /** What every server will agree on, kept for the checks: marks, assignments, the ends of sessions. */
 export class Ledger {
-  readonly marks = new Map<bigint, Mark>();
+  readonly #marks = new Map<string, Mark>();
   /** True time at which each session ended. */
   readonly ended = new Map<bigint, number>();
   readonly #plans = new Map<string, PlanInForce[]>();
@@ -39,6 +39,11 @@ export class Ledger {
     private readonly now: () => number,
   ) {
     ensemble.onCommit((transaction) => this.#note(transaction));
+  }
+
+  /** The mark that a run of this token made, `undefined` if nobody made it. */
+  mark(run: { readonly jobName: string; readonly item: number }, token: bigint | undefined): Mark | undefined {
+    return this.#marks.get(markKey(run.jobName, run.item, token));
   }
 
   /** The assignments of a job in the order in which they came into force. */
@@ -81,7 +86,8 @@ export class Ledger {
       if (kind === 'created' && first === 'sharding' && third === 'running') {
         const flagged = this.flagged(jobName);
         const plan = this.plans(jobName).at(-1) ?? null;
-        this.marks.set(zxid, { jobName, item: Number(second), session, flagged, plan });
+        const item = Number(second);
+        this.#marks.set(markKey(jobName, item, zxid), { jobName, item, session, flagged, plan });
       }
     }
   }
@@ -92,6 +98,11 @@ export class Ledger {
     const plans = this.#plans.get(jobName) ?? [];
     this.#plans.set(jobName, [...plans, plan]);
   }
+}
+
+/** Marks of different items may be made by one transaction. */
+function markKey(jobName: string, item: number, zxid: bigint | undefined): string {
+  return `${jobName}/${item}@${zxid}`;
 }
 
 interface StoredPlan {

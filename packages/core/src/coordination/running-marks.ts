@@ -10,6 +10,9 @@ export type Claim =
     }
   | { readonly claimed: false; readonly reason: 'running-elsewhere' | 'resharded' };
 
+/** Many items start in the same instant, and many end in the same: their marks come and go in one transaction. */
+const TOGETHER = { grouped: true } as const;
+
 /**
  * The marks `sharding/{item}/running`. A mark is created exclusively and lives in this instance's session: it is the lock
  * that keeps an item from running twice at the same time. Only whoever made a mark removes it.
@@ -31,7 +34,7 @@ export class RunningMarks {
    */
   async claim(item: number, isCurrent: () => boolean): Promise<Claim> {
     this.#doubtful.add(item);
-    const mark = await this.registry.create(this.#path(item), this.instanceId, 'ephemeral');
+    const mark = await this.registry.create(this.#path(item), this.instanceId, 'ephemeral', TOGETHER);
     this.#doubtful.delete(item);
     if (!mark.created) return { claimed: false, reason: 'running-elsewhere' };
     if (isCurrent()) return { claimed: true, fencingToken: mark.czxid };
@@ -46,7 +49,7 @@ export class RunningMarks {
   async release(item: number): Promise<void> {
     if (!this.#doubtful.has(item) || (await this.#isOurs(item))) {
       this.#doubtful.add(item);
-      await this.registry.remove(this.#path(item));
+      await this.registry.remove(this.#path(item), TOGETHER);
     }
     this.#doubtful.delete(item);
   }

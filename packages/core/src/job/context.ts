@@ -24,8 +24,9 @@ export interface ShardingContext {
    */
   readonly signal: AbortSignal;
   /**
-   * Grows with every run of this item on whichever instance, so that a database can refuse a late writer. `undefined`
-   * without `monitorExecution`. May fall after ZooKeeper's data was wiped or restored.
+   * Grows with every run of this item on whichever instance, so that a database can refuse a late writer. Runs of
+   * different items may have the same. `undefined` without `monitorExecution`. May fall after ZooKeeper's data was wiped
+   * or restored.
    */
   readonly fencingToken: bigint | undefined;
 }

@@ -7,9 +7,12 @@ export const MAX_REQUEST_BYTES = 1_000_000;
 /** What happens to the connection of a driver session. After `expired` or `auth-failed` the session is of no more use. */
 export type ConnectionEvent = 'connected' | 'disconnected' | 'expired' | 'auth-failed';
 
-/** The outcome of a transaction: applied, or not at all because of one operation; `reason` is an error code. */
+/**
+ * The outcome of a transaction: applied as the transaction `zxid`, or not at all because of one operation; `reason` is an
+ * error code.
+ */
 export type MultiResult =
-  | { readonly committed: true }
+  | { readonly committed: true; readonly zxid: bigint }
   | { readonly committed: false; readonly index: number; readonly reason: ElasticJobErrorCode };
 
 /** Called at most once, when something at the watched node changed; never for events of the session itself. */

@@ -63,7 +63,7 @@ describe('memory server', () => {
       { kind: 'create', path: '/a/b', value: '', mode: 'persistent' },
       { kind: 'write', path: '/a', value: 'x', version: 0 },
     ]);
-    expect(result).toEqual({ committed: true });
+    expect(result).toEqual({ committed: true, zxid: expect.any(BigInt) });
     const [parent, child] = [await session.get('/a'), await session.get('/a/b')];
     expect(parent.stat.mzxid).toBe(child.stat.czxid);
   });

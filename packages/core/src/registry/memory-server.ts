@@ -187,13 +187,13 @@ export class MemoryServer implements SessionServer {
   transactAll(operations: readonly Operation[], sessionId: bigint): MultiResult {
     let index = 0;
     try {
-      this.transact((edit) => {
+      const { zxid } = this.transact((edit) => {
         for (const operation of operations) {
           edit.perform(operation, sessionId);
           index++;
         }
       });
-      return { committed: true };
+      return { committed: true, zxid };
     } catch (error) {
       if (!ElasticJobError.is(error)) throw error;
       return { committed: false, index, reason: error.code };

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Registry, RegistryNode } from './registry.js';
 import type { Bench } from './registry-harness.contract.js';
 
+const TOGETHER = { grouped: true };
+
 /** Reading, creating, writing, removing, committing: what every registry does while it is connected. */
 export function nodesContract(bench: Bench): void {
   describe('reading', () => {
@@ -89,6 +91,45 @@ export function nodesContract(bench: Bench): void {
       const registry = await bench.open();
       const calls = [registry.create('mark', '1', 'ephemeral'), registry.create('mark', '2', 'ephemeral')];
       expect((await Promise.all(calls)).map((result) => result.created)).toEqual([true, false]);
+    });
+
+    it('makes many nodes of one instant, and tells each its transaction', async () => {
+      const registry = await bench.open();
+      await registry.ensure('job');
+      const items = Array.from({ length: 300 }, (_, item) => item);
+      const makes = items.map((item) => registry.create(`job/${item}`, `value ${item}`, 'ephemeral', TOGETHER));
+      for (const [item, made] of (await Promise.all(makes)).entries()) {
+        const node = await existing(registry, `job/${item}`);
+        expect(made).toEqual({ created: true, path: `job/${item}`, czxid: node.stat.czxid });
+        expect(node).toMatchObject({ value: `value ${item}`, stat: { ephemeralOwner: registry.session.id } });
+      }
+      const removals = await Promise.all(items.map((item) => registry.remove(`job/${item}`, TOGETHER)));
+      expect(new Set(removals)).toEqual(new Set([true]));
+      expect((await registry.children('job'))?.names).toEqual([]);
+    });
+
+    it('tells each of many of one instant what became of it, as if it were alone', async () => {
+      const [a, b] = [await bench.open(), await bench.open()];
+      await b.create('job/taken', 'b', 'ephemeral');
+      await b.time();
+      const outcomes = await Promise.all([
+        a.create('job/free', 'a', 'ephemeral', TOGETHER),
+        a.create('job/taken', 'a', 'ephemeral', TOGETHER),
+        a.create('another/job/free', 'a', 'ephemeral', TOGETHER),
+        a.remove('job/absent', TOGETHER),
+        a.create('job/twice', 'first', 'persistent', TOGETHER),
+        a.create('job/twice', 'second', 'persistent', TOGETHER),
+      ]);
+      expect(outcomes.map((outcome) => (typeof outcome === 'boolean' ? outcome : outcome.created))).toEqual([
+        true,
+        false,
+        true,
+        false,
+        true,
+        false,
+      ]);
+      expect((await existing(a, 'job/taken')).value).toBe('b');
+      expect((await existing(a, 'job/twice')).value).toBe('first');
     });
 
     it('appends ten digits to sequential nodes, in the order of creation', async () => {

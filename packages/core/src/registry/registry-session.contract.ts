@@ -197,17 +197,21 @@ export function sessionContract(bench: Bench): void {
       expect(await registry.read('job/mark')).toBeNull();
     });
 
-    it('tells the truth about exclusive creates that were in flight', async () => {
-      const [a, b] = [await bench.open(), await bench.open()];
-      await a.ensure('marks');
-      const creates = Array.from({ length: 40 }, (_, item) => a.create(`marks/${item}`, 'me', 'ephemeral'));
-      const outcomes = Promise.allSettled(creates);
-      await bench.harness.disconnect(a);
-      await bench.harness.reconnect(a);
-      for (const [item, outcome] of (await outcomes).entries()) {
-        await expectTruth(outcome, (await b.read(`marks/${item}`))?.stat.czxid);
-      }
-    });
+    it.each([false, true])(
+      'tells the truth about exclusive creates that were in flight, grouped: %s',
+      async (grouped) => {
+        const [a, b] = [await bench.open(), await bench.open()];
+        await a.ensure('marks');
+        const make = (_: unknown, item: number) => a.create(`marks/${item}`, 'me', 'ephemeral', { grouped });
+        const creates = Array.from({ length: 40 }, make);
+        const outcomes = Promise.allSettled(creates);
+        await bench.harness.disconnect(a);
+        await bench.harness.reconnect(a);
+        for (const [item, outcome] of (await outcomes).entries()) {
+          await expectTruth(outcome, (await b.read(`marks/${item}`))?.stat.czxid);
+        }
+      },
+    );
 
     it('says that it does not know what became of sequential creates in flight, and of no other', async () => {
       const [a, b] = [await bench.open(), await bench.open()];

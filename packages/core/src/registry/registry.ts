@@ -1,7 +1,10 @@
 import type { Lifecycle } from '../foundation/lifecycle.js';
 
 /** How a node lives. `sequential` nodes get ten digits appended by the server. */
-export type CreateMode = 'persistent' | 'ephemeral' | 'persistent-sequential' | 'ephemeral-sequential';
+export type CreateMode = ExclusiveMode | `${ExclusiveMode}-sequential`;
+
+/** The ways of making a node of a given name. */
+export type ExclusiveMode = 'persistent' | 'ephemeral';
 
 /** What ZooKeeper keeps about a node. Zxids identify changes; versions restart at 0 when a node is re-created. */
 export interface NodeStat {
@@ -60,7 +63,7 @@ export type Operation =
       readonly kind: 'create';
       readonly path: string;
       readonly value: string;
-      readonly mode: 'persistent' | 'ephemeral';
+      readonly mode: ExclusiveMode;
     }
   | { readonly kind: 'write'; readonly path: string; readonly value: string; readonly version?: number }
   | { readonly kind: 'remove'; readonly path: string; readonly version?: number };
@@ -69,6 +72,16 @@ export type Operation =
 export type CommitResult =
   | { readonly committed: true }
   | { readonly committed: false; readonly stage: number; readonly operation: Operation; readonly reason: string };
+
+/** How a create or a removal is sent. */
+export interface GroupOption {
+  /**
+   * Together with whatever else is asked for so in the same instant: one transaction of ZooKeeper, if the driver can.
+   * What becomes of it is the same as alone; nodes made together have the same `czxid`. Other requests of that instant
+   * may overtake it. Not for sequential nodes.
+   */
+  readonly grouped?: boolean;
+}
 
 /** What a driver can do; docs/guarantees.md says what each missing one costs. */
 export interface Capabilities {
@@ -170,7 +183,7 @@ export interface Registry extends Lifecycle {
   /** The children, or `null` if the node does not exist. */
   children(path: string): Promise<ChildList | null>;
   /** Creates the node and, as persistent nodes with an empty value, its missing parents. Never overwrites. */
-  create(path: string, value: string, mode: CreateMode): Promise<CreateResult>;
+  create(path: string, value: string, mode: CreateMode, options?: GroupOption): Promise<CreateResult>;
   /** Makes sure that a persistent node exists, with its parents; an existing one keeps its value. */
   ensure(path: string, value?: string): Promise<void>;
   /** Gives a persistent node this value, creating it and its parents if need be. */
@@ -182,7 +195,7 @@ export interface Registry extends Lifecycle {
    * remove. Without `recursive`, a removal whose answer was lost is not repeated on a node that may have been created
    * after it, but fails as `RESULT_UNKNOWN`: somebody else's lock is not removed by mistake.
    */
-  remove(path: string, options?: { readonly recursive?: boolean }): Promise<boolean>;
+  remove(path: string, options?: GroupOption & { readonly recursive?: boolean }): Promise<boolean>;
   /**
    * Applies all operations or none, if the driver can; otherwise stage by stage, each pipelined, and a stage begins only
    * when every operation of the former has succeeded. Put what announces the result in the last stage.

@@ -14,12 +14,17 @@ export function assertRequestSize(path: string, value: string): void {
 export function assertCommitSize(stages: readonly (readonly Operation[])[], atomic: boolean): void {
   let total = 0;
   for (const operation of stages.flat()) {
-    const bytes = requestBytes(operation.path, 'value' in operation ? operation.value : '');
+    const bytes = operationBytes(operation);
     assertBytes(operation.path, operation.path, bytes);
     total += bytes;
   }
   const first = stages.flat()[0];
   if (atomic && first !== undefined) assertBytes(first.path, `commit of ${stages.flat().length} operations`, total);
+}
+
+/** About what an operation weighs on the wire, bytes. */
+export function operationBytes(operation: Operation): number {
+  return requestBytes(operation.path, 'value' in operation ? operation.value : '');
 }
 
 function requestBytes(path: string, value: string): number {

@@ -13,6 +13,8 @@ import type {
   CommitResult,
   CreateMode,
   CreateResult,
+  ExclusiveMode,
+  GroupOption,
   NodeStat,
   Operation,
   Registry,
@@ -26,6 +28,7 @@ import type {
 import { REGISTRY_DEFAULTS, type RegistryDefaults, type RegistryOptions } from './registry-options.js';
 import { below, relativeTo, validPath } from './registry-path.js';
 import { RegistryRequests, unknownResult } from './registry-requests.js';
+import { RequestGroup } from './request-group.js';
 import { assertCommitSize, assertRequestSize } from './request-size.js';
 import { SessionKeeper } from './session-keeper.js';
 import { WatchedTree } from './tree-watch.js';
@@ -55,6 +58,7 @@ export class SessionRegistry implements Registry {
   readonly #tasks: TaskGroup;
   readonly #watches = new Set<WatchedTree>();
   readonly #creating = new Map<string, Promise<unknown>>();
+  #grouping: RequestGroup | null = null;
   #started: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -121,16 +125,21 @@ export class SessionRegistry implements Registry {
     });
   }
 
-  async create(path: string, value: string, mode: CreateMode): Promise<CreateResult> {
+  async create(
+    path: string,
+    value: string,
+    mode: CreateMode,
+    { grouped = false }: GroupOption = {},
+  ): Promise<CreateResult> {
     const full = this.#full(path);
     assertRequestSize(path, value);
     const former = this.#creating.get(full);
     const create = async (): Promise<CreateResult> => {
       // One at a time for each path, so that a node found after a lost answer is known not to be an earlier call's.
       await former?.catch(() => undefined);
-      return mode.endsWith('-sequential')
+      return isSequential(mode)
         ? this.#createSequential(path, full, value, mode)
-        : this.#createExclusive(path, full, value, mode);
+        : this.#createExclusive(path, full, value, mode, grouped);
     };
     const creation = create();
     this.#creating.set(full, creation);
@@ -163,7 +172,7 @@ export class SessionRegistry implements Registry {
     return this.#requests.run(path, attempt, unknownResult);
   }
 
-  async remove(path: string, options: { readonly recursive?: boolean } = {}): Promise<boolean> {
+  async remove(path: string, options: GroupOption & { readonly recursive?: boolean } = {}): Promise<boolean> {
     const full = this.#full(path);
     if (options.recursive) return this.#requests.run(path, (driver, doubt) => removeAll(driver, full, doubt));
     const known = this.#requests.seen;
@@ -174,7 +183,8 @@ export class SessionRegistry implements Registry {
         // Younger than the request could know: perhaps made by somebody else after our removal was applied.
         if (stat.czxid > known) throw unknownResult(path);
       }
-      return (await orNull(driver.remove(full, -1).then(() => true))) ?? doubt;
+      const removal = options.grouped ? this.#group(driver).remove(full) : driver.remove(full, -1);
+      return (await orNull(removal.then(() => true))) ?? doubt;
     });
   }
 
@@ -267,6 +277,12 @@ export class SessionRegistry implements Registry {
     await this.#tasks.drained();
   }
 
+  /** What is sent together in the session of this driver. */
+  #group(driver: DriverSession): RequestGroup {
+    if (this.#grouping?.driver !== driver) this.#grouping = new RequestGroup(driver);
+    return this.#grouping;
+  }
+
   #full(path: string): string {
     return below(this.#root, validPath(path));
   }
@@ -277,11 +293,18 @@ export class SessionRegistry implements Registry {
     return { created: true, path: relativeTo(this.#root, made.path), czxid: made.czxid };
   }
 
-  async #createExclusive(path: string, full: string, value: string, mode: CreateMode): Promise<CreateResult> {
+  async #createExclusive(
+    path: string,
+    full: string,
+    value: string,
+    mode: ExclusiveMode,
+    grouped: boolean,
+  ): Promise<CreateResult> {
     const known = this.#requests.seen;
+    const send = (driver: DriverSession) => (grouped ? this.#group(driver) : driver).create(full, value, mode);
     const attempt = async (driver: DriverSession, doubt: boolean): Promise<CreateResult> => {
       const stat = doubt ? await this.#present(driver, full) : null;
-      if (stat === null) return this.#createOnce(driver, path, full, value, mode);
+      if (stat === null) return this.#createOnce(driver, path, full, send);
       if (mode === 'persistent') throw unknownResult(path);
       // Ours, and younger than all that was known when it was first asked for: this call made it.
       const made = stat.ephemeralOwner === driver.id && stat.czxid > known;
@@ -295,11 +318,10 @@ export class SessionRegistry implements Registry {
     driver: DriverSession,
     path: string,
     full: string,
-    value: string,
-    mode: CreateMode,
+    send: (driver: DriverSession) => Promise<{ readonly czxid: bigint }>,
   ): Promise<CreateResult> {
     try {
-      const { czxid } = await withParents(driver, full, () => driver.create(full, value, mode));
+      const { czxid } = await withParents(driver, full, () => send(driver));
       this.#requests.saw({ czxid, mzxid: czxid, pzxid: czxid });
       return { created: true, path, czxid };
     } catch (error) {
@@ -357,4 +379,8 @@ function connectionTimeout(describe: string, timeout: number, problem: string | 
 /** Drops options given as `undefined`, so that they do not hide a default. */
 function definedOf<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+function isSequential(mode: CreateMode): mode is Exclude<CreateMode, ExclusiveMode> {
+  return mode.endsWith('-sequential');
 }

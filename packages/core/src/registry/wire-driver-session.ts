@@ -144,7 +144,7 @@ function toWire(operation: Operation): MultiOperation {
 }
 
 function toMultiResult(result: WireMultiResult): MultiResult {
-  if (result.committed) return { committed: true };
+  if (result.committed) return { committed: true, zxid: result.zxid };
   const code: ZooKeeperErrorCode = result.code;
   return { committed: false, index: result.index, reason: codeOf(code) };
 }
