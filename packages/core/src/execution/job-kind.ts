@@ -14,11 +14,11 @@ export interface ItemRun {
 export type ItemExecutor = (context: ShardingContext, run: ItemRun) => Promise<void>;
 
 /**
- * A kind of job: how one item of it is executed. The kernel brings SIMPLE, DATAFLOW and SCRIPT; bind more to
- * `TYPES.JobKind`.
+ * A kind of job: how one item of it is executed. The kernel brings SIMPLE, DATAFLOW, SCRIPT and HTTP; bind more
+ * to `TYPES.JobKind`.
  */
 export interface JobKind {
-  /** `SIMPLE`, `DATAFLOW`, `SCRIPT`, … */
+  /** `SIMPLE`, `DATAFLOW`, `SCRIPT`, `HTTP`, … */
   readonly type: string;
   /** What Java stores as the job's class for this kind: fixed for typed jobs, `null` for classes of the user. */
   readonly storedClassName: string | null;

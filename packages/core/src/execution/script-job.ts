@@ -43,7 +43,7 @@ export function scriptJob(clock: Clock): JobKind {
     type: 'SCRIPT',
     storedClassName: 'SCRIPT',
     accepts: ({ className, props }, handler) =>
-      handler === undefined && (className === 'SCRIPT' || SCRIPT_COMMAND_LINE in props),
+      handler === undefined && (className === 'SCRIPT' || (className !== 'HTTP' && SCRIPT_COMMAND_LINE in props)),
     prepare(definition) {
       const script = readScript(definition);
       return (context, { logger }) => runScript(script, context, logger, clock);

@@ -32,6 +32,7 @@ export type ElasticJobErrorCode =
   // execution
   | 'JOB_FAILED'
   | 'SCRIPT_FAILED'
+  | 'HTTP_FAILED'
   // stop reasons
   | 'STOPPED'
   | 'DEADLINE'

@@ -205,8 +205,6 @@ describe('an option that would be ignored is refused', () => {
     [{ jobErrorHandlerType: 'WECHAT' }, 'jobErrorHandlerType'],
     [{ jobErrorHandlerType: 'WebHook' }, 'jobErrorHandlerType'],
     [{ jobShardingStrategyType: 'SINGLE_SHARDING_BALANCE' }, 'jobShardingStrategyType'],
-    [{ className: 'HTTP' }, 'className'],
-    [{ props: { 'http.uri': 'http://x' } }, 'props.http.uri'],
     [{ jobExtraConfigurations: [{ type: 'RDB' }] }, 'jobExtraConfigurations'],
   ])('%o', (options, path) => {
     const error = failure(job(options));

@@ -118,8 +118,8 @@ export interface JobOptions {
   /** A sentence for people. Default `''`. */
   description?: string;
   /**
-   * More settings by name, texts only: those of the job's kind (`streaming.process`, `script.command.line`) and your own.
-   * Default `{}`. Names that begin with `elasticjob.ts.` are reserved.
+   * More settings by name, texts only: those of the job's kind (`streaming.process`, `script.command.line`, `http.uri`)
+   * and your own. Default `{}`. Names that begin with `elasticjob.ts.` are reserved.
    *
    * @example { 'streaming.process': 'true' }
    */

@@ -114,6 +114,4 @@ export const REFUSABLE = z.object({
   maxTimeDiffSeconds: z.number().optional().catch(undefined),
   jobErrorHandlerType: z.string().optional().catch(undefined),
   jobShardingStrategyType: z.string().optional().catch(undefined),
-  className: z.string().optional().catch(undefined),
-  props: z.record(z.string(), z.string()).optional().catch(undefined),
 });

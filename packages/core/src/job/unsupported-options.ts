@@ -2,7 +2,7 @@ import type { JobDefinition } from './definition.js';
 
 /** An option that ElasticJob has and this version cannot keep. */
 export interface UnsupportedOption {
-  /** Its path within the job, `failover` or `props.http.uri`. */
+  /** Its path within the job, such as `failover`. */
   readonly path: string;
   readonly seen: unknown;
   /** What is possible instead, and what follows from it. */
@@ -13,18 +13,11 @@ export interface UnsupportedOption {
 export type CheckedOptions = Partial<
   Pick<
     JobDefinition,
-    | 'failover'
-    | 'staticSharding'
-    | 'maxTimeDiffSeconds'
-    | 'jobErrorHandlerType'
-    | 'jobShardingStrategyType'
-    | 'className'
-    | 'props'
+    'failover' | 'staticSharding' | 'maxTimeDiffSeconds' | 'jobErrorHandlerType' | 'jobShardingStrategyType'
   >
 >;
 
 const NOTIFYING_HANDLERS = ['EMAIL', 'WECHAT', 'DINGTALK', 'WEBHOOK'];
-const HTTP_PROPS = ['http.uri', 'http.method'];
 
 /**
  * The options that would be accepted and ignored. A definition with one is refused; a stored configuration with one, put
@@ -33,7 +26,7 @@ const HTTP_PROPS = ['http.uri', 'http.method'];
 export function unsupportedOptions(options: CheckedOptions): UnsupportedOption[] {
   const found: UnsupportedOption[] = [];
   const refuse = (path: string, seen: unknown, remedy: string): void => void found.push({ path, seen, remedy });
-  const { failover, staticSharding, maxTimeDiffSeconds = -1, className, props = {} } = options;
+  const { failover, staticSharding, maxTimeDiffSeconds = -1 } = options;
   const handler = options.jobErrorHandlerType?.toUpperCase() ?? '';
   if (failover === true) refuse('failover', true, 'expected false: work of a dead instance is not taken over yet');
   if (staticSharding === true) refuse('staticSharding', true, 'expected false: items always move with the instances');
@@ -47,9 +40,5 @@ export function unsupportedOptions(options: CheckedOptions): UnsupportedOption[]
       options.jobShardingStrategyType,
       'expected AVG_ALLOCATION, ODEVITY, ROUND_ROBIN or a strategy of your own',
     );
-  if (className?.toUpperCase() === 'HTTP') refuse('className', className, HTTP_REMEDY);
-  for (const key of HTTP_PROPS) if (props[key] !== undefined) refuse(`props.${key}`, props[key], HTTP_REMEDY);
   return found;
 }
-
-const HTTP_REMEDY = 'expected no HTTP job: make the request in a handler of your own';

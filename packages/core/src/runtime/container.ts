@@ -3,6 +3,7 @@ import { Container, ContainerModule, type ResolutionContext } from 'inversify';
 import { BUILT_IN_STRATEGIES, type ShardingStrategy } from '../coordination/sharding-strategies.js';
 import { dataflowJob } from '../execution/dataflow-job.js';
 import { builtInErrorHandlers } from '../execution/error-handlers.js';
+import { httpJob } from '../execution/http-job.js';
 import type { JobErrorHandler, JobListener, PoolPolicy } from '../execution/job-extensions.js';
 import type { JobKind } from '../execution/job-kind.js';
 import { builtInPoolPolicies } from '../execution/pool-policies.js';
@@ -120,6 +121,7 @@ function builtInModule(): ContainerModule {
 function jobsModule(options: EngineOptions): ContainerModule {
   return new ContainerModule(({ bind }) => {
     bind<JobKind>(TYPES.JobKind).toDynamicValue((context) => scriptJob(context.get(TYPES.Clock)));
+    bind<JobKind>(TYPES.JobKind).toDynamicValue((context) => httpJob(context.get(TYPES.Clock), options.secrets));
     bind<JobKind>(TYPES.JobKind).toConstantValue(dataflowJob);
     bind<JobKind>(TYPES.JobKind).toConstantValue(simpleJob);
     for (const sink of options.traceSinks ?? []) bind<TraceSink>(TYPES.TraceSink).toConstantValue(sink);

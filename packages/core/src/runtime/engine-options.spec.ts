@@ -30,6 +30,7 @@ describe('the options of an engine', () => {
     ['a registry of the application', { registry: new MemoryServer().registry({ namespace: 'mine' }) }],
     ['patience', { registry: 'embedded', drainTimeoutMs: 0, abortGraceMs: 1, handoverTimeoutMs: 2 }],
     ['labels', { registry: 'embedded', labels: { weight: '3', zone: 'eu-west.1', draining: 'no' } }],
+    ['secrets', { registry: 'embedded', secrets: { 'MAIL_PASSWORD.2': 'x' } }],
     ['no labels', { registry: 'embedded', labels: {} }],
   ])('may be %s', (_, options) => expect(problemsOf(options)).toBe(''));
 
@@ -98,6 +99,13 @@ describe('the options of an engine', () => {
       { registry: 'embedded', labels: { 'my zone': 'a' } },
       /labels\.my zone: expected 1/,
     ],
+    [
+      'a secret that the environment does not have',
+      { registry: 'embedded', secrets: { TOKEN: undefined } },
+      /secrets\.TOKEN: expected texts by name; is a variable of the environment not set\?/,
+    ],
+    ['a secret without a text', { registry: 'embedded', secrets: { TOKEN: '' } }, /secrets\.TOKEN: expected texts/],
+    ['a secret with a brace in its name', { registry: 'embedded', secrets: { 'a}': 'x' } }, /secrets\.a}: .*name/],
     ['a drain timeout in words', { registry: 'embedded', drainTimeoutMs: '20s' }, /drainTimeoutMs: expected a number/],
   ])('cannot be %s', (_, options, problem) => expect(problemsOf(options)).toMatch(problem));
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { LABEL_TEXT, parseWeight, WEIGHT } from '../coordination/instance-labels.js';
+import type { Secrets } from '../execution/secrets.js';
 import type { Clock } from '../foundation/clock.js';
 import { ConfigurationError, messageOf } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
@@ -42,6 +43,11 @@ export interface EngineOptions extends IdentityOptions {
   readonly abortGraceMs?: number;
   /** How long to keep firing, when stopping, until other instances have the items, milliseconds. Default 3000. */
   readonly handoverTimeoutMs?: number;
+  /**
+   * What jobs may refer to in their props as `{secret:NAME}`, by name: passwords and addresses with tokens. They are
+   * stored nowhere; each member needs those of its jobs. Default: none.
+   */
+  readonly secrets?: Secrets;
   /** Default: warnings and errors to standard error. */
   readonly logger?: Logger;
   /** Where trace events go. The log is told only of changes and of skipped fires. Default: nowhere else. */
@@ -131,6 +137,13 @@ const labels = z
     check.addIssue({ code: 'custom', path: [WEIGHT], message: 'expected a whole number from 0 to 1000000, as a text' });
   });
 
+const SECRET = 'expected texts by name; is a variable of the environment not set?';
+const secrets = z.record(
+  z.string().regex(/^[\w.-]+$/, 'expected a name of letters, digits, ".", "_" and "-"'),
+  z.string(SECRET).min(1, SECRET),
+  'expected texts by name',
+);
+
 const engine = z.strictObject({
   registry: z.unknown().optional(),
   drainTimeoutMs: patience,
@@ -141,6 +154,7 @@ const engine = z.strictObject({
   preferredNetworkInterface: z.string('expected a text').optional(),
   preferredNetworkIp: z.string('expected a text').optional(),
   labels: labels.optional(),
+  secrets: secrets.optional(),
   traceSinks: z.array(z.unknown(), 'expected a list').optional(),
   logger: z.unknown().optional(),
   clock: z.unknown().optional(),
@@ -156,7 +170,7 @@ export function isRegistry(registry: ZooKeeperOptions | Registry): registry is R
 
 /**
  * Checks what an engine is given, all of it at once. Throws a `ConfigurationError` of code `INVALID_CONFIGURATION` whose
- * lines each name the path of an option; a digest is never repeated in it.
+ * lines each name the path of an option; a digest or another secret is never repeated in it.
  */
 export function checkEngineOptions(options: EngineOptions): void {
   const { registry } = options;

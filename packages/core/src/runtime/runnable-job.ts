@@ -92,7 +92,7 @@ function noKind(jobName: string, kinds: readonly JobKind[]): ConfigurationError 
   return new ConfigurationError(
     'INVALID_CONFIGURATION',
     `jobs.${jobName}: no job kind accepts this handler; known kinds are ${known}. ` +
-      'Give it an execute method, or fetchData and processData, or the prop script.command.line.',
+      'Give it an execute method, or fetchData and processData, or the prop script.command.line or http.uri.',
     { jobName },
   );
 }
