@@ -16,6 +16,7 @@ const shared = {
       { find: /^@elasticjob\/nestjs\/testing$/, replacement: source('packages/nest-module/src/testing.ts') },
       { find: /^@elasticjob\/nestjs$/, replacement: source('packages/nest-module/src/index.ts') },
       { find: /^@elasticjob\/test-support$/, replacement: source('test/support/src/index.ts') },
+      { find: /^@elasticjob\/interop$/, replacement: source('test/interop/src/index.ts') },
     ],
   },
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
@@ -52,6 +53,17 @@ export default defineConfig({
           globalSetup: [source('test/zookeeper/global-setup.ts')],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          // Not part of `npm test`: it needs a JDK and Maven. `npm run test:interop` runs it.
+          name: 'interop',
+          include: ['test/interop/**/*.spec.ts'],
+          globalSetup: [source('test/interop/global-setup.ts')],
+          testTimeout: 90_000,
+          hookTimeout: 300_000,
         },
       },
     ],
