@@ -32,7 +32,8 @@ const LADDER: Readonly<Record<string, readonly string[]>> = {
   coordination: ['foundation', 'schedule', 'registry', 'job'],
   tracing: ['foundation', 'schedule', 'registry', 'job'],
   execution: ['foundation', 'schedule', 'registry', 'job', 'coordination', 'tracing'],
-  runtime: ['foundation', 'schedule', 'registry', 'job', 'coordination', 'tracing', 'execution'],
+  operations: ['foundation', 'schedule', 'registry', 'job', 'coordination', 'tracing'],
+  runtime: ['foundation', 'schedule', 'registry', 'job', 'coordination', 'tracing', 'execution', 'operations'],
 };
 
 describe('the structure of the code', () => {

@@ -1,0 +1,115 @@
+import { isAlias, isNode, isScalar, type Node, parseDocument, visit } from 'yaml';
+
+/** What stands in the place of a secret. */
+export const MASK = '***';
+
+/** Words in the name of something that nobody should read over somebody's shoulder. */
+const WORDS = [
+  'passw(?:or)?d',
+  'passphrase',
+  'pwd',
+  'secret',
+  'token',
+  'credential',
+  'webhook',
+  'authorization',
+  'cookie',
+  '(?:api|access|private)[-_.]?key',
+].join('|');
+
+const SECRET = new RegExp(WORDS, 'i');
+
+/** A name with such a word in it, of bounded length so that no text takes long to look through. */
+const NAME = `[\\w.-]{0,64}(?:${WORDS})[\\w.-]{0,64}`;
+
+/** `password: to the end of the line`, as a key of YAML, or of JSON with one key per line. */
+const LINE = new RegExp(`^([ \\t]*(?:- )*["']?${NAME}["']?[ \\t]*:[ \\t]*)(?!''$|""$)\\S.*$`, 'gim');
+
+/** `password=…`, `"token": "…"`, within a line. */
+const INLINE = new RegExp(`(${NAME}["']?\\s{0,8}[=:]\\s{0,8})(?:"(?:[^"\\\\]|\\\\.)+"|'[^']+'|[^\\s,;&"'}\\]]+)`, 'gi');
+
+/** `--password …` of a command line. */
+const OPTION = new RegExp(`(--?${NAME}[ \\t]+)("(?:[^"\\\\]|\\\\.)*"|'[^']*'|\\S+)`, 'gi');
+
+/** `Bearer …`, `Basic …` of an HTTP header. */
+const HEADER = /\b(Bearer|Basic)[ \t]+[\w.~+/=-]+/gi;
+
+/** `scheme://user:password@host`. */
+const USER_INFO = /(:\/\/)[^/\s@"']{1,1024}@/g;
+
+/** Four numbers up to 255 with dots between, as Java takes for an address, not within a longer number. */
+const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+const ADDRESS = new RegExp(`(?<!\\d)${OCTET}(?:\\.${OCTET}){3}(?!\\d)`, 'g');
+
+/** Whether something of this name should not be shown: `email.password`, `dingtalk.webhook`, `API_KEY`. */
+export function looksSecret(name: string): boolean {
+  return SECRET.test(name);
+}
+
+/** The texts with those whose name looks secret hidden; an empty one hides nothing. */
+export function maskProps(props: Readonly<Record<string, string>>): Record<string, string> {
+  const shown = ([name, value]: [string, string]): [string, string] => [name, maskProp(name, value)];
+  return Object.fromEntries(Object.entries(props).map(shown));
+}
+
+/** One of them. */
+export function maskProp(name: string, value: string): string {
+  return looksSecret(name) && value !== '' ? MASK : maskSecrets(value);
+}
+
+/**
+ * A text with what looks secret hidden, whatever it is: YAML and JSON by the names of the values, command lines, URLs and
+ * the like by what stands before the secret. A text that has such a name in it and no structure that can be read is
+ * hidden altogether: rather too much than too little.
+ */
+export function maskSecrets(text: string): string {
+  if (!SECRET.test(text)) return maskPhrases(text);
+  const masked = maskValues(text);
+  return masked === null ? `${MASK} (${text.length} characters that cannot be read)` : maskPhrases(masked);
+}
+
+/**
+ * A text with every IPv4 address replaced by `ip1`, `ip2`, … in the order of their first appearance, the same one always
+ * by the same word. `known` carries the words over from one text to the next.
+ *
+ * @see ElasticJob's SensitiveInfoUtils, which replaces within longer addresses too
+ */
+export function maskAddresses(text: string, known: Map<string, string> = new Map()): string {
+  return text.replace(ADDRESS, (address) => {
+    const word = known.get(address) ?? `ip${known.size + 1}`;
+    known.set(address, word);
+    return word;
+  });
+}
+
+function maskPhrases(text: string): string {
+  const lines = SECRET.test(text) ? text.replace(LINE, `$1${MASK}`).replace(INLINE, `$1${MASK}`) : text;
+  return lines.replace(OPTION, `$1${MASK}`).replace(HEADER, `$1 ${MASK}`).replace(USER_INFO, `$1${MASK}@`);
+}
+
+/** Cuts the values out of a document by their places, so that the rest stays as it stands; `null` if that cannot be. */
+function maskValues(text: string): string | null {
+  const document = parseDocument(text, { version: '1.1', schema: 'failsafe', uniqueKeys: false });
+  if (document.errors.length > 0) return null;
+  const secrets: Node[] = [];
+  visit(document, {
+    Pair(_, { key, value }) {
+      if (!looksSecret(isScalar(key) ? String(key.value) : String(key)) || !isNode(value)) return undefined;
+      secrets.push(value);
+      return visit.SKIP;
+    },
+  });
+  // What an alias stands for is written elsewhere, under another name. To YAML, the mask looks like one.
+  if (secrets.some((value) => isAlias(value) && `*${value.source}` !== MASK)) return null;
+  return secrets
+    .flatMap((value) => placeOf(text, value))
+    .sort(([one], [other]) => other - one)
+    .reduce((masked, [start, end]) => masked.slice(0, start) + MASK + masked.slice(end), text);
+}
+
+/** Where a value stands, without the line end that belongs to a block; nowhere if it is empty. */
+function placeOf(text: string, { range }: Node): [number, number][] {
+  let [start, end] = range ?? [0, 0];
+  while (end > start && text[end - 1] === '\n') end -= 1;
+  return end > start && !["''", '""'].includes(text.slice(start, end)) ? [[start, end]] : [];
+}
