@@ -3,6 +3,8 @@
  * What tests need is in `@elasticjob/core/testing`.
  */
 
+// operations
+export type { Pause } from './coordination/pause.js';
 export type {
   ItemOwners,
   ShardingCandidate,
@@ -20,6 +22,7 @@ export {
   type ElasticJobErrorCode,
   type ElasticJobErrorDetails,
   ExecutionError,
+  OperationError,
   RegistryError,
 } from './foundation/errors.js';
 export type { Lifecycle } from './foundation/lifecycle.js';
@@ -31,6 +34,37 @@ export type { JobDefinition } from './job/definition.js';
 export type { DataflowJobHandler, FetchedData, JobHandler, SimpleJobHandler } from './job/handlers.js';
 export { type IdentityOptions, type InstanceIdentity, type InstanceLabels, instanceIdentity } from './job/identity.js';
 export type { JobOptions } from './job/job-options.js';
+export { ConfigurationConflictError } from './operations/configuration-conflict.js';
+export type { ConfigurationDifference } from './operations/configuration-difference.js';
+export type { ItemExplanation, Reason, ReasonCode } from './operations/item-explanation.js';
+export type {
+  CommandResult,
+  JobCommands,
+  PauseOptions,
+  RemovalOptions,
+  ServerTarget,
+  ShutdownTarget,
+  SwitchTarget,
+  UpdateOptions,
+  UpdateResult,
+} from './operations/job-commands.js';
+export type { ItemStatus, JobHealth } from './operations/job-health.js';
+export type {
+  JobDetails,
+  JobInstance,
+  JobItem,
+  JobList,
+  JobQueries,
+  JobServer,
+  JobSummary,
+  ServerSummary,
+  StoredConfiguration,
+} from './operations/job-queries.js';
+export type { IgnoredNode } from './operations/job-reading.js';
+export type { NodeChange } from './operations/node-changes.js';
+export { createOperations, type Operations, type OperationsOptions } from './operations/operations.js';
+export type { PlannedFire, PlannedFires } from './operations/planned-fires.js';
+export type { RegistryDump } from './operations/registry-dump.js';
 // registry
 export type {
   Capabilities,

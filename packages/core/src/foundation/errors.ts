@@ -1,7 +1,7 @@
 /**
  * Every code that an error of this project can carry. The code says what kind of thing went wrong; the class says who
  * has to act: the person who configures ({@link ConfigurationError}), whoever runs the registry
- * ({@link RegistryError}), or the author of the job ({@link ExecutionError}).
+ * ({@link RegistryError}), the author of the job ({@link ExecutionError}), or the operator ({@link OperationError}).
  */
 export type ElasticJobErrorCode =
   // configuration
@@ -33,6 +33,13 @@ export type ElasticJobErrorCode =
   | 'JOB_FAILED'
   | 'SCRIPT_FAILED'
   | 'HTTP_FAILED'
+  // operations
+  | 'INVALID_ARGUMENT'
+  | 'UNKNOWN_SERVER'
+  | 'UNKNOWN_ITEM'
+  | 'UNKNOWN_INSTANCE'
+  | 'CONFIGURATION_CONFLICT'
+  | 'STILL_RUNNING'
   // stop reasons
   | 'STOPPED'
   | 'DEADLINE'
@@ -109,6 +116,9 @@ export class RegistryError extends ElasticJobError {}
 
 /** A job, a handler or a script failed, or was asked for something it cannot do now. */
 export class ExecutionError extends ElasticJobError {}
+
+/** An operator asked for what is not there, or not possible now. The message says what is there. */
+export class OperationError extends ElasticJobError {}
 
 /**
  * Makes an error without a stack trace, where the trace would only lead to a socket's callback: an answer that is often

@@ -35,8 +35,9 @@ const itemParameters = text.superRefine((value, check) => {
 });
 
 /** Options of ours are stored under the prefix; only what a job kind reads from the props is given there by hand. */
-const isReserved = (key: string): boolean =>
-  key.startsWith(OWN_PROPS_PREFIX) && !key.startsWith(`${OWN_PROPS_PREFIX}script.`);
+export function isReservedProp(key: string): boolean {
+  return key.startsWith(OWN_PROPS_PREFIX) && !key.startsWith(`${OWN_PROPS_PREFIX}script.`);
+}
 
 const props = z
   .record(
@@ -45,7 +46,7 @@ const props = z
     { error: 'expected an object of texts' },
   )
   .superRefine((value, check) => {
-    for (const key of Object.keys(value).filter(isReserved))
+    for (const key of Object.keys(value).filter(isReservedProp))
       check.addIssue({ code: 'custom', path: [key], message: 'expected a name without this reserved prefix' });
   });
 

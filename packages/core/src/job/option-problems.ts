@@ -32,6 +32,13 @@ export function suggestion(key: string, known: readonly string[]): string {
   return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
+/** Those of the existing names that are nearest to one that does not exist, nearest first. */
+export function nearestNames(name: string, known: readonly string[], limit: number): string[] {
+  const ranked = known.map((each) => ({ each, far: distance(each.toLowerCase(), name.toLowerCase()) }));
+  ranked.sort((one, other) => one.far - other.far || (one.each < other.each ? -1 : 1));
+  return ranked.slice(0, limit).map(({ each }) => each);
+}
+
 /** Levenshtein's edit distance. */
 function distance(left: string, right: string): number {
   let row = Array.from({ length: right.length + 1 }, (_, index) => index);

@@ -1,10 +1,12 @@
 import type { Container, ContainerModule } from 'inversify';
+import type { Clock } from '../foundation/clock.js';
 import { ConfigurationError, ElasticJobError, messageOf } from '../foundation/errors.js';
 import type { Lifecycle } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import type { InstanceIdentity } from '../job/identity.js';
+import { createOperations, type Operations } from '../operations/operations.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlarmClock } from '../schedule/alarm-clock.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
@@ -40,6 +42,7 @@ export class Engine implements Lifecycle {
   readonly #jobs = new Map<string, Entry>();
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
+  #operations: Operations | null = null;
 
   constructor(private readonly container: Container) {}
 
@@ -51,6 +54,12 @@ export class Engine implements Lifecycle {
   /** The registry all jobs coordinate over. */
   get registry(): Registry {
     return this.container.get(TYPES.Registry);
+  }
+
+  /** What people can do to the jobs of the namespace, and ask about them; also those that this process does not run. */
+  get operations(): Operations {
+    this.#operations ??= createOperations(this.registry, { clock: this.container.get<Clock>(TYPES.Clock) });
+    return this.#operations;
   }
 
   /** The jobs that were added and not removed, in the order of adding. */

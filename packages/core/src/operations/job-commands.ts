@@ -1,0 +1,321 @@
+import { decodeInstance } from '../coordination/instance-yaml.js';
+import { jobPath, layout, type ServerStatus } from '../coordination/job-layout.js';
+import { decodeJobConfig, sameMeaning } from '../coordination/job-yaml.js';
+import { encodePause } from '../coordination/pause.js';
+import type { Clock } from '../foundation/clock.js';
+import { OperationError } from '../foundation/errors.js';
+import { defineJob } from '../job/define-job.js';
+import type { JobDefinition } from '../job/definition.js';
+import { serverIpOf } from '../job/identity.js';
+import type { JobOptions } from '../job/job-options.js';
+import type { Registry, RegistryNode } from '../registry/registry.js';
+import { mapBounded } from './bounded-reader.js';
+import { type Catalogue, JOBS_AT_ONCE } from './catalogue.js';
+import { configurationConflict } from './configuration-conflict.js';
+import { type ConfigurationDifference, configurationDifferences } from './configuration-difference.js';
+import { type Edited, editConfiguration } from './configuration-edit.js';
+import { invalidArgument } from './invalid-argument.js';
+import { looksLikeJava } from './job-reading.js';
+import { changeValue, makeNode, type NodeChange, putValue, removeNode } from './node-changes.js';
+import { maskSecrets } from './sensitive-values.js';
+
+/** What a command did. */
+export interface CommandResult {
+  /** The nodes that were changed, in order; none if all was so already. */
+  readonly changes: readonly NodeChange[];
+  /** Registered instances that do not know what was asked for and go on as before: Java members, by their ids. */
+  readonly notObeyedBy: readonly string[];
+}
+
+/** What {@link JobCommands.updateConfiguration} did. */
+export interface UpdateResult extends CommandResult {
+  /** The version that is stored now. */
+  readonly version: number;
+  /** What is stored now (`other`), where it differs from before (`one`); secrets are hidden. */
+  readonly differences: readonly ConfigurationDifference[];
+}
+
+/** Servers that a command is about: one in one job, all of one job, or one in all jobs that know it. */
+export interface ServerTarget {
+  readonly job?: string;
+  /** Its address, as in `servers/{ip}`. */
+  readonly server?: string;
+}
+
+/** What can be switched off and on: servers, or one item of a job. */
+export interface SwitchTarget extends ServerTarget {
+  /** Together with `job`, without `server`. */
+  readonly item?: number;
+}
+
+/** Which instances are to stop a job: those of servers, or one. */
+export interface ShutdownTarget extends ServerTarget {
+  /** An instance id, together with `job`, without `server`. */
+  readonly instance?: string;
+}
+
+/** Why a job is paused, and for how long. */
+export interface PauseOptions {
+  /** A sentence for whoever wonders. */
+  readonly reason: string;
+  /** Who asks for it. */
+  readonly by?: string;
+  /** The first planned time that is run again, a Date or epoch milliseconds. Default: until the job is resumed. */
+  readonly until?: Date | number | null;
+}
+
+/** How a definition is changed. */
+export interface UpdateOptions {
+  /** The version that the change was made for, as `queries.configuration` tells it. Default: whichever is stored. */
+  readonly version?: number;
+  /** The changes are the whole definition; what they leave out gets its default. Default `false`: it stays. */
+  readonly replace?: boolean;
+}
+
+/** What is above {@link JobCommands.removeConfiguration}'s caution. */
+export interface RemovalOptions {
+  /** Shut the registered instances down first, as Java's API does. Default `false`: the removal is refused. */
+  readonly evenIfRunning?: boolean;
+}
+
+/**
+ * What operators can do to jobs, over the registry alone: the members see the nodes and act, Java's too unless a command
+ * says otherwise. All commands can be repeated: what is so already is not changed. Whatever was not found is an
+ * `OperationError` that names it and what is there, and nothing is changed then. Errors of the registry are
+ * `RegistryError`s; after one, some of several changes may have been made.
+ *
+ * To run a job now there is `JobHandle.trigger`; a command for it belongs here.
+ */
+export class JobCommands {
+  constructor(
+    private readonly registry: Registry,
+    private readonly catalogue: Catalogue,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Takes servers out, or switches an item off. A server that is disabled gives its items away and keeps its instances;
+   * a disabled item is run by nobody. A server that joins later is not disabled: to stop a whole job, pause it.
+   *
+   * @example await commands.disable({ job: 'invoice', server: '10.0.0.1' })
+   */
+  disable(target: SwitchTarget): Promise<CommandResult> {
+    return this.#switch(target, 'DISABLED');
+  }
+
+  /** Undoes {@link disable}. */
+  enable(target: SwitchTarget): Promise<CommandResult> {
+    return this.#switch(target, 'ENABLED');
+  }
+
+  /**
+   * Stops jobs on instances, by removing the nodes by which they are registered. TypeScript members let running items
+   * finish; they are back when their process is started again.
+   */
+  async shutdown(target: ShutdownTarget): Promise<CommandResult> {
+    return done(await this.#shutDown(target));
+  }
+
+  /** Stops jobs on instances as {@link shutdown}, and forgets the servers. They are back when an instance starts there. */
+  async remove(target: ServerTarget): Promise<CommandResult> {
+    const places = await this.#places(target);
+    const stopped = await this.#shutDown(target);
+    const removed = await this.#atEach(places, (path) => removeNode(this.registry, path));
+    return done([...stopped, ...removed]);
+  }
+
+  /** Has all items assigned anew: by a TypeScript leader at once, by a Java leader at its next fire. */
+  async reshard(jobName: string): Promise<CommandResult> {
+    await this.catalogue.config(jobName);
+    return done(await makeNode(this.registry, jobPath(jobName, layout.necessary)));
+  }
+
+  /**
+   * Keeps a job from starting anything, on all instances that are and that will be. What runs goes on. Each fire is
+   * recorded as skipped, with the reason `paused`. A pause with an end ends by itself; another pause replaces it.
+   *
+   * Java members do not know pauses and go on: those that are registered are in the result, as `notObeyedBy`.
+   *
+   * @example await commands.pause('invoice', { reason: 'migration of the database', by: 'ann', until: tomorrow })
+   */
+  async pause(jobName: string, { reason, by = '', until = null }: PauseOptions): Promise<CommandResult> {
+    await this.catalogue.config(jobName);
+    if (typeof reason !== 'string' || reason.trim() === '')
+      throw invalidArgument('reason', reason, 'expected a sentence that says why the job is paused');
+    const end = until instanceof Date ? until.getTime() : until;
+    if (end !== null && !(Number.isSafeInteger(end) && end > this.clock.now()))
+      throw invalidArgument(
+        'until',
+        until,
+        'expected a moment that is still to come, as a Date or in epoch milliseconds',
+      );
+    const document = encodePause({ reason, by, until: end });
+    const changes = await putValue(this.registry, jobPath(jobName, layout.pause), document);
+    const members = (await this.catalogue.reader.children(jobPath(jobName, layout.instances)))?.names ?? [];
+    return { changes, notObeyedBy: members.filter(looksLikeJava) };
+  }
+
+  /** Ends a pause before its end, or one that has none. */
+  async resume(jobName: string): Promise<CommandResult> {
+    await this.catalogue.config(jobName);
+    return done(await removeNode(this.registry, jobPath(jobName, layout.pause)));
+  }
+
+  /**
+   * Changes a stored definition, which all members follow at once. The result is checked as `defineJob` checks; what Java
+   * stored of its own is kept. Extensions that the definition names are not looked for: an instance that lacks one waits,
+   * and says so.
+   *
+   * Throws a `ConfigurationConflictError` if another version than the expected one is stored: nothing is written then.
+   *
+   * @example await commands.updateConfiguration('invoice', { cron: '0 0 3 * * ?' }, { version: 4 })
+   */
+  async updateConfiguration(
+    jobName: string,
+    changes: Partial<JobOptions>,
+    options: UpdateOptions = {},
+  ): Promise<UpdateResult> {
+    const node = await this.catalogue.config(jobName);
+    const before = definitionOf(node);
+    const wanted = this.#edited(jobName, node, changes, options.replace ?? false);
+    const expected = options.version ?? node.stat.version;
+    if (node.stat.version !== expected)
+      throw configurationConflict(wanted.definition, before, expected, node.stat.version);
+    if (sameMeaning(node.value, wanted.text)) return { ...done([]), version: expected, differences: [] };
+    const result = await this.registry.write(node.path, wanted.text, expected);
+    if (!result.written) {
+      const found = await this.catalogue.config(jobName);
+      throw configurationConflict(wanted.definition, definitionOf(found), expected, found.stat.version);
+    }
+    const change = { path: node.path, before: maskSecrets(node.value), after: maskSecrets(wanted.text) };
+    const differences = before === null ? [] : configurationDifferences(before, wanted.definition);
+    return { ...done([change]), version: result.version, differences };
+  }
+
+  /**
+   * Removes a job with all that is stored of it. As long as instances are registered this is refused as `STILL_RUNNING`,
+   * unless `evenIfRunning` says to shut them down first.
+   */
+  async removeConfiguration(jobName: string, { evenIfRunning = false }: RemovalOptions = {}): Promise<CommandResult> {
+    await this.catalogue.config(jobName);
+    const members = (await this.registry.children(jobPath(jobName, layout.instances)))?.names ?? [];
+    if (members.length > 0 && !evenIfRunning) throw stillRunning(jobName, members);
+    const stopped = await this.#shutDown({ job: jobName });
+    const changes = [...stopped, ...(await removeNode(this.registry, jobName))];
+    // A member that was about to start an item when it was told to stop makes nodes anew.
+    for (let again = 0; again < 3 && (await this.registry.read(jobName)) !== null; again++) {
+      await removeNode(this.registry, jobName);
+    }
+    return done(changes);
+  }
+
+  async #switch({ job, server, item }: SwitchTarget, status: ServerStatus): Promise<CommandResult> {
+    if (item === undefined) {
+      const places = await this.#places({
+        ...(job === undefined ? {} : { job }),
+        ...(server === undefined ? {} : { server }),
+      });
+      return done(await this.#atEach(places, (path) => changeValue(this.registry, path, status)));
+    }
+    if (job === undefined || server !== undefined)
+      throw invalidArgument('target', { job, server, item }, 'expected an item together with its job, and no server');
+    await this.catalogue.assertItem(job, item);
+    const path = jobPath(job, layout.disabled(item));
+    return done(await (status === 'DISABLED' ? makeNode(this.registry, path) : removeNode(this.registry, path)));
+  }
+
+  /** The paths of the servers that are meant, all of which exist. */
+  async #places({ job, server }: ServerTarget): Promise<string[]> {
+    if (job === undefined) {
+      if (server === undefined) throw invalidArgument('target', {}, 'expected a job, a server, or both');
+      return (await this.catalogue.jobsOf(server)).map((name) => jobPath(name, layout.server(server)));
+    }
+    await this.catalogue.config(job);
+    if (server !== undefined) {
+      await this.catalogue.assertServer(job, server);
+      return [jobPath(job, layout.server(server))];
+    }
+    return (await this.catalogue.serversOf(job)).map((ip) => jobPath(job, layout.server(ip)));
+  }
+
+  async #atEach(paths: readonly string[], change: (path: string) => Promise<NodeChange[]>): Promise<NodeChange[]> {
+    return (await mapBounded(paths, JOBS_AT_ONCE, change)).flat();
+  }
+
+  async #shutDown({ job, server, instance }: ShutdownTarget): Promise<NodeChange[]> {
+    if (instance !== undefined) {
+      if (job === undefined || server !== undefined)
+        throw invalidArgument(
+          'target',
+          { job, server, instance },
+          'expected an instance together with its job, and no server',
+        );
+      await this.catalogue.config(job);
+      await this.catalogue.assertInstance(job, instance);
+      return removeNode(this.registry, jobPath(job, layout.instance(instance)));
+    }
+    const target = { ...(job === undefined ? {} : { job }), ...(server === undefined ? {} : { server }) };
+    await this.#places(target);
+    const jobs = job === undefined ? await this.catalogue.jobsOf(server ?? '') : [job];
+    const nodes = (await mapBounded(jobs, JOBS_AT_ONCE, (name) => this.#instances(name))).flat();
+    const meant = nodes.filter((node) => server === undefined || serverOf(node) === server);
+    return this.#atEach(
+      meant.map(({ path }) => path),
+      (path) => removeNode(this.registry, path),
+    );
+  }
+
+  async #instances(jobName: string): Promise<RegistryNode[]> {
+    const parent = jobPath(jobName, layout.instances);
+    const names = (await this.catalogue.reader.children(parent))?.names ?? [];
+    const nodes = await Promise.all(names.map((name) => this.catalogue.reader.read(`${parent}/${name}`)));
+    return nodes.filter((node) => node !== null);
+  }
+
+  #edited(jobName: string, node: RegistryNode, changes: Partial<JobOptions>, replace: boolean): Edited {
+    for (const name of [changes.name, changes.jobName]) {
+      if (name !== undefined && name !== jobName)
+        throw invalidArgument('name', name, `expected '${jobName}': a job that is renamed is another job`);
+    }
+    const stored = decodeJobConfig(node.value);
+    if (!stored.readable && !replace) {
+      const remedy = 'give the whole definition and replace: true';
+      throw new OperationError(
+        'INVALID_ARGUMENT',
+        `the stored definition of job '${jobName}' cannot be changed, because it cannot be read: ${stored.problem}; ${remedy}`,
+        { jobName, path: node.path },
+      );
+    }
+    const now = this.clock.now();
+    const { extra = null } = stored.readable ? stored : {};
+    if (stored.readable && !replace) return editConfiguration({ definition: stored.definition, extra }, changes, now);
+    const { shardingTotalCount = 0 } = changes;
+    const definition = defineJob({ ...changes, name: jobName, shardingTotalCount }, { now });
+    return editConfiguration({ definition, extra }, {}, now);
+  }
+}
+
+function done(changes: readonly NodeChange[]): CommandResult {
+  return { changes, notObeyedBy: [] };
+}
+
+function definitionOf(node: RegistryNode): JobDefinition | null {
+  const stored = decodeJobConfig(node.value);
+  return stored.readable ? stored.definition : null;
+}
+
+function serverOf(node: RegistryNode): string {
+  const instanceId = node.path.slice(node.path.lastIndexOf('/') + 1);
+  return decodeInstance(node.value)?.serverIp ?? serverIpOf(instanceId);
+}
+
+function stillRunning(jobName: string, members: readonly string[]): OperationError {
+  const some = members.slice(0, 5).join(', ');
+  const more = members.length > 5 ? ` and ${members.length - 5} more` : '';
+  return new OperationError(
+    'STILL_RUNNING',
+    `job '${jobName}' is not removed, because ${members.length} instances are registered: ${some}${more}. ` +
+      'Shut it down first, or ask for evenIfRunning.',
+    { jobName },
+  );
+}
