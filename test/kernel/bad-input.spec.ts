@@ -197,7 +197,7 @@ describe('what others wrote into the registry', () => {
       'jobName: bad\nshardingTotalCount: 1\njobShardingStrategyType: X\n',
       "sharding strategy 'X'",
     ],
-    ['what this version does not do', 'jobName: bad\nshardingTotalCount: 1\nfailover: true\n', 'failover'],
+    ['what this version does not do', 'jobName: bad\nshardingTotalCount: 1\nstaticSharding: true\n', 'staticSharding'],
     ['nothing', '', 'bad/config: seen no options'],
   ];
 

@@ -12,15 +12,20 @@
  * │   ├── election/latch/…             candidates, ephemeral sequential
  * │   ├── election/instance            ephemeral, id of the leader
  * │   ├── sharding/necessary           raised: items must be assigned anew
- * │   └── sharding/processing          ephemeral, a leader is doing it
+ * │   ├── sharding/processing          ephemeral, a leader is doing it
+ * │   ├── failover/latch/…             who looks for crashed runs, ephemeral sequential
+ * │   └── failover/items/{item}        its run crashed, nobody has taken it over yet
  * ├── sharding/{item}
  * │   ├── instance                     id of the owner
- * │   ├── running                      ephemeral, id of the instance that runs the item
+ * │   ├── running                      id of the instance that runs the item; ephemeral without failover
+ * │   ├── failover                     ephemeral, id of the instance that takes a crashed run over
+ * │   ├── failovering                  the same, persistent
  * │   └── disabled                     an operator switched the item off
  * ├── trigger/{id}                     a run is asked of that instance
  * └── extension
  *     ├── plan                         the last assignment as one document
- *     └── pause                        nothing is started until then: why, by whom
+ *     ├── pause                        nothing is started until then: why, by whom
+ *     └── sessions/{id}                ephemeral, the session in which that instance makes lasting marks
  * ```
  */
 export const layout = {
@@ -34,15 +39,21 @@ export const layout = {
   resharding: 'leader/sharding',
   necessary: 'leader/sharding/necessary',
   processing: 'leader/sharding/processing',
+  failoverLatch: 'leader/failover/latch',
+  failoverItems: 'leader/failover/items',
+  failoverItem: (item: number) => `leader/failover/items/${item}`,
   items: 'sharding',
   item: (item: number) => `sharding/${item}`,
   owner: (item: number) => `sharding/${item}/instance`,
   running: (item: number) => `sharding/${item}/running`,
+  failover: (item: number) => `sharding/${item}/failover`,
+  failovering: (item: number) => `sharding/${item}/failovering`,
   disabled: (item: number) => `sharding/${item}/disabled`,
   triggers: 'trigger',
   trigger: (id: string) => `trigger/${id}`,
   plan: 'extension/plan',
   pause: 'extension/pause',
+  witness: (id: string) => `extension/sessions/${id}`,
 } as const;
 
 /** The path of a job's node within the namespace. */

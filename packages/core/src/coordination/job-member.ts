@@ -7,26 +7,34 @@ import type { Logger } from '../foundation/logger.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry, Session, TreeWatch } from '../registry/registry.js';
 import type { Assignment } from './assignment-plan.js';
+import { type DropReason } from './crashed-run.js';
+import { type CrashedRun, Failover } from './failover.js';
 import { DRAINING, WAITING } from './instance-labels.js';
 import { jobPath, layout, type ServerStatus } from './job-layout.js';
-import { availableMembers, type JobView, jobView, viewSelection } from './job-view.js';
+import { availableMembers, type JobView, jobView, NO_INTEREST, viewSelection } from './job-view.js';
 import { KnownAssignment } from './known-assignment.js';
 import { campaign, resign } from './leader-election.js';
 import { Membership } from './membership.js';
-import { leads, type Reaction, react, type Self } from './reactions.js';
+import { failoverSigns, leads, type Reaction, react, type Self } from './reactions.js';
 import { reshard } from './resharding.js';
 import type { ShardingStrategy } from './sharding-strategies.js';
 
 /** What the job wants of coordination, and what it is told. */
 export interface MemberHooks {
   /** How items are to be assigned; `null` while the stored definition cannot be followed: then nothing is done. */
-  goal(): { readonly itemCount: number; readonly strategy: ShardingStrategy } | null;
+  goal(): { readonly itemCount: number; readonly strategy: ShardingStrategy; readonly failover: boolean } | null;
   /** The view changed. Called before anything is done about it. */
   onView(view: JobView): void;
   /** The assignment is known to be current, for the first time or again. */
   onAssignment(assignment: Assignment): void;
   /** A run is asked of this instance; called until {@link JobMember.takeTrigger} has taken the request. */
   onTrigger(): void;
+  /** How many crashed runs can be executed at once now, and which items not, because a call of theirs goes on here. */
+  room(): { readonly places: number; readonly busy: readonly number[] };
+  /** These crashed runs are this instance's now, and to be executed at once; see {@link JobMember.failover}. */
+  onTaken(runs: readonly CrashedRun[]): void;
+  /** Nobody is to execute this crashed run. */
+  onDropped(run: CrashedRun, reason: DropReason): void;
   /** An operator told this instance to stop the job. */
   onShutDown(): void;
   /** Something that belongs in the trace happened. */
@@ -43,6 +51,7 @@ export type MemberEvent =
   | 'abdicated'
   | 'resharded'
   | 'assigned'
+  | 'taken-over'
   | 'shut-down-remotely';
 
 /** What a member is made of. */
@@ -74,11 +83,14 @@ export class JobMember {
   #looking = false;
   #lookAgain = false;
   #campaigning = false;
+  #searching = false;
   /** An attempt changes what is watched; without a pause its failure would be its own reason to try again. */
   #reshardingPaused = false;
   #retry: Timer | null = null;
   #forgetSession: () => void = () => undefined;
   readonly #left = new LazyAbort();
+  /** The crashed runs of other instances, and those of them that this one took over. */
+  readonly failover: Failover;
   readonly #membership: Membership;
   readonly #known: KnownAssignment;
   readonly #tasks: TaskGroup;
@@ -94,6 +106,13 @@ export class JobMember {
     this.#lateLeave = new TaskGroup(logger);
     this.#membership = new Membership(registry, clock, jobName, identity);
     this.#known = new KnownAssignment(registry, jobName, identity.instanceId);
+    this.failover = new Failover(registry, jobName, identity.instanceId, {
+      room: () => hooks.room(),
+      onTaken: (runs) => this.#taken(runs),
+      onDropped: (run, reason) => hooks.onDropped(run, reason),
+      wake: () => this.wake(),
+      background: (name, work) => this.#beside(name, work),
+    });
   }
 
   /** What is known of the job, `null` before {@link join}. */
@@ -114,6 +133,11 @@ export class JobMember {
   get isConnected(): boolean {
     const { session } = this.services.registry;
     return session.state === 'connected' && session.id === this.#session;
+  }
+
+  /** The transaction of this session's witness, if it has one: what is made in it may outlive it then. */
+  get witness(): bigint | null {
+    return this.#membership.witness;
   }
 
   /** Aborts when the session in which this instance is registered now is lost. */
@@ -148,7 +172,7 @@ export class JobMember {
     await this.#register(registry.session);
     this.#left.throwIfAborted();
     this.#forgetSession = registry.onSession((session) => this.#onSession(session));
-    const selection = viewSelection(identity.instanceId, []);
+    const selection = viewSelection(identity.instanceId, NO_INTEREST);
     this.#watch = await registry.watchTree(this.jobName, selection, () => this.#see());
     this.#see();
   }
@@ -252,6 +276,7 @@ export class JobMember {
 
   async #register(session: Session): Promise<void> {
     await this.#membership.register(this.#left.signal);
+    this.failover.reset();
     this.#session = session.id;
     this.#sessionAbort = new LazyAbort();
     this.#reshardingPaused = false;
@@ -279,12 +304,13 @@ export class JobMember {
 
   get #self(): Self {
     const { instanceId, serverIp } = this.services.identity;
-    return { instanceId, serverIp, session: this.#session, draining: this.#draining };
+    const { searched } = this.failover;
+    return { instanceId, serverIp, session: this.#session, draining: this.#draining, searched };
   }
 
   #see(): void {
     if (this.#watch === null) return;
-    this.#view = jobView(this.#watch.snapshot, this.services.identity.instanceId, this.#known.watchedItems);
+    this.#view = jobView(this.#watch.snapshot, this.services.identity.instanceId, this.#known.interest);
     this.hooks.onView(this.#view);
     this.wake();
   }
@@ -308,13 +334,16 @@ export class JobMember {
     if (this.#session !== session.id) await this.#register(session);
     const goal = this.hooks.goal();
     await this.#membership.say(this.#draining ? DRAINING : goal === null ? WAITING : null);
+    if (goal?.failover && !(await this.#membership.attest()))
+      this.#retryLater('the witness of a former session is there');
+    if (goal !== null) await this.#known.watchFailover(this.#watch, goal.failover);
     if (goal !== null && this.#view !== null && this.#sees(ACTED_UPON)) {
       await this.#followAssignment(this.#view, this.#watch, goal.itemCount);
     }
     // Only now, so that what came while we waited is seen.
     const view = this.#view;
     if (view === null || !this.#sees(ACTED_UPON)) return;
-    const wanted = goal === null ? null : { itemCount: goal.itemCount, strategy: goal.strategy.type };
+    const wanted = goal === null ? null : { ...goal, strategy: goal.strategy.type };
     for (const reaction of react(view, this.#self, wanted)) await this.#perform(reaction, view);
   }
 
@@ -342,7 +371,7 @@ export class JobMember {
   async #followAssignment(view: JobView, watch: TreeWatch, itemCount: number): Promise<void> {
     const before = this.items.join();
     const following = await this.#known.follow(view, watch, itemCount);
-    this.#view = jobView(watch.snapshot, this.services.identity.instanceId, this.#known.watchedItems);
+    this.#view = jobView(watch.snapshot, this.services.identity.instanceId, this.#known.interest);
     if (following === 'overtaken') this.#lookAgain = true;
     if (following !== 'taken-over') return;
     if (this.items.join() !== before) this.hooks.onEvent('assigned', { items: this.items });
@@ -365,6 +394,9 @@ export class JobMember {
       case 'reshard':
         await this.#reshard(view);
         break;
+      case 'fail-over':
+        this.#failOver(view);
+        break;
       case 'trigger':
         this.hooks.onTrigger();
         break;
@@ -383,14 +415,45 @@ export class JobMember {
     if (this.#campaigning) return;
     this.#campaigning = true;
     const { registry, identity } = this.services;
-    this.#tasks.run('leader election', async () => {
+    this.#beside('leader election', async () => {
       try {
         const won = await campaign(registry, this.jobName, identity.instanceId, this.#left.signal);
         if (won) this.hooks.onEvent('elected', {});
-      } catch (error) {
-        if (!ElasticJobError.is(error, 'STOPPED')) this.#retryLater(messageOf(error));
       } finally {
         this.#campaigning = false;
+      }
+    });
+  }
+
+  /** Likewise. What comes meanwhile is seen by the next look. */
+  #failOver(view: JobView): void {
+    const goal = this.hooks.goal();
+    if (goal === null || this.#searching) return;
+    this.#searching = true;
+    const { itemCount, failover } = goal;
+    const signs = failoverSigns(view, { ...goal, strategy: goal.strategy.type });
+    const instances = availableMembers(view).length;
+    this.#beside('failover', async () => {
+      try {
+        await this.failover.search({ signs, failover, itemCount, instances, signal: this.#left.signal });
+      } finally {
+        this.#searching = false;
+      }
+      this.wake();
+    });
+  }
+
+  #taken(runs: readonly CrashedRun[]): void {
+    this.hooks.onEvent('taken-over', { items: runs.map(({ item }) => item), from: runs.map(({ from }) => from) });
+    this.hooks.onTaken(runs);
+  }
+
+  #beside(name: string, work: () => Promise<void>): void {
+    this.#tasks.run(name, async () => {
+      try {
+        await work();
+      } catch (error) {
+        if (!ElasticJobError.is(error, 'STOPPED')) this.#retryLater(messageOf(error));
       }
     });
   }

@@ -17,9 +17,10 @@ beforeEach(async () => {
 afterEach(() => registry.stop());
 
 async function look(ownItems: readonly number[] = []): Promise<JobView> {
-  const watch = await registry.watchTree('job', viewSelection(ME, ownItems), () => undefined);
+  const interest = { items: ownItems, failover: true };
+  const watch = await registry.watchTree('job', viewSelection(ME, interest), () => undefined);
   watch.close();
-  return jobView(watch.snapshot, ME, ownItems);
+  return jobView(watch.snapshot, ME, interest);
 }
 
 const register = (instanceId: string, labels: string | null = null): Promise<unknown> =>
@@ -97,6 +98,26 @@ describe('what an instance sees of a job', () => {
     await registry.ensure('job/leader/sharding/necessary');
     await registry.remove('job/leader/sharding/necessary');
     expect(await look()).toMatchObject({ planHolds: false, plan: { members: [ME] } });
+  });
+
+  it('is how many instances have gone, also those that came and went unseen', async () => {
+    expect((await look()).crashes).toEqual({ departures: 0, announced: 0n });
+    for (const id of ['10.0.0.1@-@a', '10.0.0.2@-@b']) await register(id);
+    expect((await look()).crashes.departures).toBe(0);
+    await registry.remove('job/instances/10.0.0.2@-@b');
+    await register('10.0.0.3@-@c');
+    await registry.remove('job/instances/10.0.0.3@-@c');
+    expect((await look()).crashes.departures).toBe(2);
+  });
+
+  it('is that a crashed run was announced, until none is left', async () => {
+    await registry.ensure('job/leader/failover/items/1');
+    const first = (await look()).crashes.announced;
+    expect(first).toBeGreaterThan(0n);
+    await registry.remove('job/leader/failover/items/1');
+    expect((await look()).crashes.announced).toBe(0n);
+    await registry.ensure('job/leader/failover/items/1');
+    expect((await look()).crashes.announced).toBeGreaterThan(first);
   });
 
   it('is a pause, also one that somebody made by hand', async () => {

@@ -31,6 +31,14 @@ export interface Resharding {
   readonly processing: boolean;
 }
 
+/** What tells that there may be crashed runs. */
+export interface CrashSigns {
+  /** How many instances have gone so far, in whatever way: grows, also when one came and went between two reads. */
+  readonly departures: number;
+  /** Grows when a crashed run is announced or taken; `0n` while none is announced, or nobody looks. */
+  readonly announced: bigint;
+}
+
 /** Everything this instance watches of one job, at one moment. Pure data: reactions are computed from it. */
 export interface JobView {
   /** Text of the stored configuration; `null` when there is none. */
@@ -52,10 +60,22 @@ export interface JobView {
   readonly pause: Pause | null;
   /** A run was asked of this instance. */
   readonly triggered: boolean;
+  readonly crashes: CrashSigns;
 }
 
+/** What of a job is watched only if it is of interest. */
+export interface ViewInterest {
+  /** Items whose switches are looked at. */
+  readonly items: readonly number[];
+  /** Whether announced crashes are looked at. */
+  readonly failover: boolean;
+}
+
+/** Before anything is known of the job. */
+export const NO_INTEREST: ViewInterest = { items: [], failover: false };
+
 /** What to watch of a job: a few places that do not grow with its items, and the switches of the items owned here. */
-export function viewSelection(instanceId: string, ownItems: readonly number[]): Selection[] {
+export function viewSelection(instanceId: string, { items, failover }: ViewInterest): Selection[] {
   return [
     { path: layout.config },
     { path: layout.instances, children: 'nodes' },
@@ -65,12 +85,13 @@ export function viewSelection(instanceId: string, ownItems: readonly number[]): 
     { path: layout.plan },
     { path: layout.pause },
     { path: layout.trigger(instanceId) },
-    ...ownItems.map((item) => ({ path: layout.disabled(item) })),
+    ...(failover ? [{ path: layout.failoverItems, children: 'names' as const }] : []),
+    ...items.map((item) => ({ path: layout.disabled(item) })),
   ];
 }
 
 /** The view that a snapshot taken with {@link viewSelection} shows. */
-export function jobView(snapshot: TreeSnapshot, instanceId: string, ownItems: readonly number[]): JobView {
+export function jobView(snapshot: TreeSnapshot, instanceId: string, { items }: ViewInterest): JobView {
   const config = snapshot.node(layout.config);
   return {
     config: config?.value ?? null,
@@ -79,9 +100,20 @@ export function jobView(snapshot: TreeSnapshot, instanceId: string, ownItems: re
     servers: new Map(childNodes(snapshot, layout.servers).map((node) => [nameOf(node), node.value])),
     leader: toLeader(snapshot.node(layout.leader)),
     ...toResharding(snapshot),
-    disabledItems: disabledOf(snapshot, ownItems),
+    disabledItems: disabledOf(snapshot, items),
     pause: pauseOf(snapshot.node(layout.pause)),
     triggered: snapshot.node(layout.trigger(instanceId)) !== null,
+    crashes: crashSigns(snapshot),
+  };
+}
+
+function crashSigns(snapshot: TreeSnapshot): CrashSigns {
+  const instances = snapshot.children(layout.instances);
+  const announced = snapshot.children(layout.failoverItems);
+  return {
+    // The child version counts those that came and those that went.
+    departures: instances === null ? 0 : (instances.stat.cversion - instances.names.length) / 2,
+    announced: announced !== null && announced.names.length > 0 ? announced.stat.pzxid : 0n,
   };
 }
 

@@ -141,10 +141,12 @@ describe('options that Java lacks', () => {
 
 describe('options that are stored but not supported', () => {
   it('are read as they are and named', () => {
-    const stored = decodeJobConfig(`${MINIMAL}failover: true\nmaxTimeDiffSeconds: 0\njobErrorHandlerType: email\n`);
+    const stored = decodeJobConfig(
+      `${MINIMAL}staticSharding: true\nmaxTimeDiffSeconds: 0\njobErrorHandlerType: email\n`,
+    );
     expect(stored).toMatchObject({
-      definition: { failover: true, maxTimeDiffSeconds: 0, jobErrorHandlerType: 'email' },
-      unsupported: ['failover', 'maxTimeDiffSeconds', 'jobErrorHandlerType'],
+      definition: { staticSharding: true, maxTimeDiffSeconds: 0, jobErrorHandlerType: 'email' },
+      unsupported: ['staticSharding', 'maxTimeDiffSeconds', 'jobErrorHandlerType'],
     });
   });
 });

@@ -1,7 +1,7 @@
 import type { Registry, TreeWatch } from '../registry/registry.js';
 import { type Assignment, itemsOf, NO_ASSIGNMENT } from './assignment-plan.js';
 import { jobPath, layout } from './job-layout.js';
-import { isResharding, type JobView, viewSelection } from './job-view.js';
+import { isResharding, type JobView, NO_INTEREST, type ViewInterest, viewSelection } from './job-view.js';
 import { readOwners } from './resharding.js';
 
 /** An assignment was read at this generation, over this connection. Unequal means: read again before acting. */
@@ -23,7 +23,7 @@ export type Following = 'as-before' | 'taken-over' | 'overtaken';
 export class KnownAssignment {
   #assignment: Assignment = NO_ASSIGNMENT;
   #fence: Fence | null = null;
-  #watchedItems: readonly number[] = [];
+  #interest: ViewInterest = NO_INTEREST;
 
   constructor(
     private readonly registry: Registry,
@@ -46,9 +46,14 @@ export class KnownAssignment {
     return itemsOf(this.#assignment, this.instanceId);
   }
 
-  /** Items whose switches are among what is watched of the job. */
-  get watchedItems(): readonly number[] {
-    return this.#watchedItems;
+  /** What is watched of the job besides what always is. */
+  get interest(): ViewInterest {
+    return this.#interest;
+  }
+
+  /** Looks at announced crashes from now on, or no more. */
+  async watchFailover(watch: TreeWatch, failover: boolean): Promise<void> {
+    if (failover !== this.#interest.failover) await this.#watch(watch, { ...this.#interest, failover });
   }
 
   /** Takes over the assignment in force, if it is another one and known to be current once it was read. */
@@ -85,9 +90,12 @@ export class KnownAssignment {
 
   /** The operators' switches of items are looked at before the items are run. */
   async #watchItems(watch: TreeWatch, items: readonly number[]): Promise<void> {
-    if (items.join() === this.#watchedItems.join()) return;
-    this.#watchedItems = items;
-    await watch.select(viewSelection(this.instanceId, items));
+    if (items.join() !== this.#interest.items.join()) await this.#watch(watch, { ...this.#interest, items });
+  }
+
+  async #watch(watch: TreeWatch, interest: ViewInterest): Promise<void> {
+    this.#interest = interest;
+    await watch.select(viewSelection(this.instanceId, interest));
   }
 
   #holds(fence: Fence): boolean {

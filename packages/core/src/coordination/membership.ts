@@ -18,8 +18,11 @@ export class Membership {
   #withdrawal: Withdrawal | null = null;
   #said: Withdrawal | null = null;
   #firstStatus: ServerStatus = 'ENABLED';
+  /** The transaction of the witness, and the session that it stands for. */
+  #witness: { readonly czxid: bigint; readonly session: bigint } | null = null;
   readonly #path: string;
   readonly #serverPath: string;
+  readonly #witnessPath: string;
 
   constructor(
     private readonly registry: Registry,
@@ -29,6 +32,12 @@ export class Membership {
   ) {
     this.#path = jobPath(jobName, layout.instance(identity.instanceId));
     this.#serverPath = jobPath(jobName, layout.server(identity.serverIp));
+    this.#witnessPath = jobPath(jobName, layout.witness(identity.instanceId));
+  }
+
+  /** The transaction of this session's witness, `null` if it has none: then nothing may be made that outlives the session. */
+  get witness(): bigint | null {
+    return this.#witness?.session === this.registry.session.id ? this.#witness.czxid : null;
   }
 
   /** Announces the server. One that is known already keeps the status that it has: that is the operators'. */
@@ -53,6 +62,26 @@ export class Membership {
     await this.#reassertServer();
   }
 
+  /**
+   * Makes the witness of this session: an ephemeral node that tells others that what this instance signs from now on is
+   * to be respected, also when an operator has removed its node and it is still about to leave. Resolves to whether it
+   * stands; it does not while a process that had this id is still leaving.
+   */
+  async attest(): Promise<boolean> {
+    const session = this.registry.session.id;
+    if (this.#witness?.session === session) return true;
+    const made = await this.registry.create(this.#witnessPath, '', 'ephemeral');
+    if (made.created) {
+      this.#witness = { session, czxid: made.czxid };
+      return true;
+    }
+    const holder = await this.registry.read(this.#witnessPath);
+    const owner = holder?.stat.ephemeralOwner;
+    if (holder !== null && owner === session) this.#witness = { session, czxid: holder.stat.czxid };
+    else if (owner !== undefined && this.#sessions.includes(owner)) await this.registry.remove(this.#witnessPath);
+    return this.#witness?.session === session;
+  }
+
   /** Says beside its labels why a leader should give it no items, or nothing. Java sees the text and ignores it. */
   async say(withdrawal: Withdrawal | null): Promise<void> {
     this.#withdrawal = withdrawal;
@@ -67,6 +96,9 @@ export class Membership {
   async leave(): Promise<void> {
     const node = await this.registry.read(this.#path);
     if (node !== null && node.stat.ephemeralOwner === this.registry.session.id) await this.registry.remove(this.#path);
+    if (this.witness === null) return;
+    this.#witness = null;
+    await this.registry.remove(this.#witnessPath);
   }
 
   /** Whether the instance's node is really absent, as a fresh read says. */

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { AssignmentPlan } from './assignment-plan.js';
 import type { JobView, Member } from './job-view.js';
-import { needsResharding, type Reaction, react, type Self } from './reactions.js';
+import { FAILOVER_OFF, failoverSigns, needsResharding, type Reaction, react, type Self } from './reactions.js';
 
-const self: Self = { instanceId: '10.0.0.1@-@1', serverIp: '10.0.0.1', session: 1n, draining: false };
-const goal = { itemCount: 2, strategy: 'AVG_ALLOCATION' };
+const self: Self = {
+  instanceId: '10.0.0.1@-@1',
+  serverIp: '10.0.0.1',
+  session: 1n,
+  draining: false,
+  searched: FAILOVER_OFF,
+};
+const goal = { itemCount: 2, strategy: 'AVG_ALLOCATION', failover: false };
 
 const member = (instanceId: string, session: bigint, withdrawn = false): [string, Member] => [
   instanceId,
@@ -35,6 +41,7 @@ const calm: JobView = {
   disabledItems: new Set(),
   pause: null,
   triggered: false,
+  crashes: { departures: 0, announced: 0n },
 };
 
 const seen = (change: Partial<JobView>, who: Self = self): Reaction[] => react({ ...calm, ...change }, who, goal);
@@ -77,6 +84,38 @@ describe('what an instance does about what it sees', () => {
 
   it('cannot assign anything while no instance may have it', () =>
     expect(needsResharding({ ...calm, servers: new Map(), plan: null, planHolds: false }, goal)).toBe(false));
+
+  describe('with failover', () => {
+    const withFailover = { ...goal, failover: true };
+    const searched = failoverSigns(calm, withFailover);
+    const reactions = (change: Partial<JobView>, who: Partial<Self> = {}): Reaction[] =>
+      react({ ...calm, ...change }, { ...self, searched, ...who }, withFailover);
+
+    it('looks for crashed runs once, and again when somebody has gone or a run is announced', () => {
+      expect(reactions({}, { searched: FAILOVER_OFF })).toEqual(['fail-over']);
+      expect(reactions({})).toEqual([]);
+      expect(reactions({ crashes: { departures: 1, announced: 0n } })).toEqual(['fail-over']);
+      expect(reactions({ crashes: { departures: 0, announced: 5n } })).toEqual(['fail-over']);
+    });
+
+    it('looks for them also while items are being assigned', () =>
+      expect(
+        reactions({
+          crashes: { departures: 1, announced: 0n },
+          leader: { instanceId: '10.0.0.2@-@2', session: 2n },
+          resharding: { generation: 10n, necessary: true, processing: false },
+        }),
+      ).toEqual(['fail-over']));
+
+    it('takes nothing over while it is leaving or its server is disabled', () => {
+      const crashes = { departures: 1, announced: 0n };
+      expect(reactions({ crashes }, { draining: true })).toEqual([]);
+      expect(reactions({ crashes, servers: new Map([['10.0.0.1', 'DISABLED']]) })).toEqual(['abdicate']);
+    });
+  });
+
+  it('looks at an item that is in doubt also without failover', () =>
+    expect(seen({}, { ...self, searched: null })).toEqual(['fail-over']));
 
   it('runs when asked to', () => expect(seen({ triggered: true })).toEqual(['trigger']));
 

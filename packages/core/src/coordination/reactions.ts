@@ -11,6 +11,8 @@ export type Reaction =
   | 'abdicate'
   /** This instance leads and the assignment does not fit the members, or somebody asked for a new one. */
   | 'reshard'
+  /** Somebody went, or something else says that there may be crashed runs: look for them. */
+  | 'fail-over'
   /** A run was asked of this instance. */
   | 'trigger';
 
@@ -22,13 +24,20 @@ export interface Self {
   readonly session: bigint;
   /** Leaving: it still leads until it is gone, but does not seek to. */
   readonly draining: boolean;
+  /** The {@link failoverSigns} that the last search for crashed runs answered; `null` = it is to search whatever they are. */
+  readonly searched: string | null;
 }
 
 /** What the assignment should follow. */
 export interface ShardingGoal {
   readonly itemCount: number;
   readonly strategy: string;
+  /** Whether crashed runs are executed again. */
+  readonly failover: boolean;
 }
+
+/** The signs of a job without failover: nobody looks for crashed runs. */
+export const FAILOVER_OFF = 'off';
 
 interface Row {
   readonly reaction: Reaction;
@@ -45,6 +54,10 @@ const TABLE: readonly Row[] = [
   {
     reaction: 'reshard',
     when: (view, self, goal) => leads(view, self) && isEnabled(view, self) && needsResharding(view, goal),
+  },
+  {
+    reaction: 'fail-over',
+    when: (view, self, goal) => isEnabled(view, self) && !self.draining && failoverSigns(view, goal) !== self.searched,
   },
   { reaction: 'trigger', when: (view) => view.triggered },
 ];
@@ -69,7 +82,7 @@ export function leads(view: JobView, self: Self): boolean {
 }
 
 /** Whether the assignment in force does not follow from the members, what they say, the number of items and the strategy. */
-export function needsResharding(view: JobView, goal: ShardingGoal): boolean {
+export function needsResharding(view: JobView, goal: Omit<ShardingGoal, 'failover'>): boolean {
   const available = availableMembers(view);
   if (available.length === 0) return false;
   if (view.plan === null || !view.planHolds) return true;
@@ -80,6 +93,11 @@ export function needsResharding(view: JobView, goal: ShardingGoal): boolean {
     members.length !== available.length ||
     available.some((member, position) => member.instanceId !== members[position] || saysElse(member, labels[position]))
   );
+}
+
+/** What there is to know without asking of where runs may have crashed: as long as it is the same, one search is enough. */
+export function failoverSigns({ crashes }: JobView, { failover }: ShardingGoal): string {
+  return failover ? `${crashes.departures}:${crashes.announced}` : FAILOVER_OFF;
 }
 
 function saysElse(member: Member, labels: string | null | undefined): boolean {

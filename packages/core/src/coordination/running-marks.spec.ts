@@ -84,4 +84,65 @@ describe('the mark of a running item', () => {
     await a.marks.release(0);
     expect(await holder(b.registry)).toBe('b');
   });
+
+  describe('that outlives its session', () => {
+    it('stays when its session ends, and tells whose run it was', async () => {
+      const [a, b] = await Promise.all([marksOf('a'), marksOf('b')]);
+      expect(await a.marks.claim(0, current, 1n)).toMatchObject({ claimed: true });
+      server.expire(a.registry.session.id);
+      await clock.advance(1_000);
+      expect(await holder(b.registry)).toBe('a');
+      expect(await b.marks.claim(0, current, 1n)).toEqual({ claimed: false, reason: 'running-elsewhere' });
+      await b.registry.remove('job/sharding/0/running');
+    });
+
+    it('is removed by the instance that made it though it was never told so', async () => {
+      const a = await marksOf('a');
+      await a.registry.ensure('job/sharding/0');
+      const { czxid } = await witness(a.registry);
+      const { id } = a.registry.session;
+      const attempt = a.marks.claim(0, current, czxid).catch((error: unknown) => error);
+      await Promise.resolve();
+      await Promise.resolve();
+      server.cut(id, 1);
+      await clock.advance(30_000);
+      expect(await attempt).toMatchObject({ code: 'RESULT_UNKNOWN' });
+      server.restore(id);
+      await clock.advance(1_000);
+      expect(await holder(a.registry)).toBe('a');
+      await a.marks.release(0);
+      expect(await holder(a.registry)).toBeUndefined();
+    });
+
+    it('is left alone in doubt if it is of a former session of the same instance', async () => {
+      const a = await marksOf('a');
+      await a.registry.put('job/sharding/0/running', 'a');
+      const { czxid } = await witness(a.registry);
+      const { id } = a.registry.session;
+      const attempt = a.marks.claim(0, current, czxid).catch((error: unknown) => error);
+      server.cut(id);
+      await clock.advance(30_000);
+      expect(await attempt).toMatchObject({ code: 'RESULT_UNKNOWN' });
+      server.restore(id);
+      await clock.advance(1_000);
+      await a.marks.release(0);
+      expect(await holder(a.registry)).toBe('a');
+      await a.registry.remove('job/sharding/0/running');
+    });
+
+    it('is given up when its instance leaves, whose late release touches nothing', async () => {
+      const [a, b] = await Promise.all([marksOf('a'), marksOf('b')]);
+      await a.marks.claim(0, current, 1n);
+      await a.marks.giveUp();
+      expect(await b.marks.claim(0, current)).toMatchObject({ claimed: true });
+      await a.marks.release(0);
+      expect(await holder(b.registry)).toBe('b');
+    });
+  });
 });
+
+async function witness(registry: Registry): Promise<{ czxid: bigint }> {
+  const made = await registry.create('job/extension/sessions/a', '', 'ephemeral');
+  if (!made.created) throw new Error('a witness was there');
+  return made;
+}

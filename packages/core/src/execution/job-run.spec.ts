@@ -23,6 +23,10 @@ class Bench {
   readonly runs: JobRuns;
   readonly contexts: ShardingContext[] = [];
   readonly released: number[] = [];
+  /** Items that were released without having been executed. */
+  readonly spared: number[] = [];
+  /** Whether somebody decides anew about what is not executed. */
+  takesBack: (reason: string) => boolean = (reason) => reason === 'resharded';
   readonly returned: number[] = [];
   readonly session = new AbortController();
   connected = true;
@@ -68,12 +72,16 @@ class Bench {
     return {
       session: this.session.signal,
       claim: (item) => this.claim(item),
-      giveBack: (_, items) => void this.returned.push(...items),
+      giveBack: (_, items, reason) => {
+        if (this.takesBack(reason)) this.returned.push(...items);
+        return this.takesBack(reason);
+      },
       mayContinue: () => true,
       mayStart: () => this.connected,
-      release: async (item) => {
+      release: async (item, executed) => {
         await this.release();
         this.released.push(item);
+        if (!executed) this.spared.push(item);
       },
     };
   }
@@ -382,5 +390,32 @@ describe('stopping', () => {
     expect(bench.contexts).toEqual([]);
     expect(bench.outcomes()).toEqual(['0:failed']);
     expect(bench.released).toEqual([0]);
+  });
+});
+
+describe('an item that is offered back', () => {
+  it('is not recorded as skipped when somebody decides about it anew, whatever the reason', async () => {
+    const bench = new Bench();
+    bench.takesBack = () => true;
+    const { work, release } = hanging();
+    bench.work = work;
+    const first = bench.run([0]);
+    await settle();
+    bench.claim = async () => ({ claimed: false, reason: 'running-elsewhere' });
+    await bench.run([0, 1]);
+    expect([bench.returned, bench.skips()]).toEqual([[0, 1], []]);
+    release.resolve();
+    await first;
+  });
+
+  it('is released as one that was not executed', async () => {
+    const bench = new Bench();
+    bench.connected = false;
+    bench.takesBack = () => true;
+    await bench.run([0]);
+    expect([bench.returned, bench.released, bench.spared]).toEqual([[0], [0], [0]]);
+    bench.connected = true;
+    await bench.run([0]);
+    expect(bench.spared).toEqual([0]);
   });
 });

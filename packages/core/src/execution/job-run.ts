@@ -36,10 +36,16 @@ export interface RunnableJob {
 export interface Ownership {
   /** Marks the item as running, exclusively; without `monitorExecution` only asks whether the assignment is current. */
   claim(item: number): Promise<Claim | { readonly claimed: true; readonly fencingToken: undefined }>;
-  /** Takes this instance's mark away, also one that a claim which failed made after all; never another's. */
-  release(item: number): Promise<void>;
-  /** Takes back items whose marks came too late for the assignment they were due by: somebody decides anew. */
-  giveBack(scheduledAt: number, items: readonly number[]): void;
+  /**
+   * Takes this instance's mark away, also one that a claim which failed made after all; never another's. `executed`:
+   * whether the handler was called.
+   */
+  release(item: number, executed: boolean): Promise<void>;
+  /**
+   * Offers items back that are not executed, such as those whose marks came too late for the assignment they were due by.
+   * Returns whether somebody decides about them anew; if not, the fire is recorded as skipped.
+   */
+  giveBack(scheduledAt: number, items: readonly number[], reason: SkipReason): boolean;
   /** Whether the item is still assigned here. */
   mayContinue(item: number): boolean;
   /** Whether anything may be started now: not while the registry is out of reach. */
@@ -134,7 +140,7 @@ export class JobRuns {
   }
 
   async #run(request: RunRequest, job: RunnableJob, ownership: Ownership): Promise<void> {
-    const items = this.#reserve(request, job);
+    const items = this.#reserve(request, job, ownership);
     if (items.length === 0) return;
     const taskId = this.#taskId(job, items);
     this.#status(job, taskId, items, 'TASK_STAGING', `Job '${job.definition.jobName}' execute begin.`);
@@ -157,11 +163,12 @@ export class JobRuns {
   }
 
   /** Takes the items that are free; the others' fire is recorded as an overlap. */
-  #reserve(request: RunRequest, job: RunnableJob): number[] {
+  #reserve(request: RunRequest, job: RunnableJob, ownership: Ownership): number[] {
     const free = request.items.filter((item) => !this.#busy.has(item));
-    this.#skip(
+    this.#refuse(
       request,
       job,
+      ownership,
       request.items.filter((item) => this.#busy.has(item)),
       'overlap',
     );
@@ -186,10 +193,7 @@ export class JobRuns {
       this.#busy.delete(item);
       return [];
     });
-    for (const [reason, skipped] of refused) {
-      if (reason === 'resharded') ownership.giveBack(request.scheduledAt, skipped);
-      else this.#skip(request, job, skipped, reason);
-    }
+    for (const [reason, skipped] of refused) this.#refuse(request, job, ownership, skipped, reason);
     return started;
   }
 
@@ -202,7 +206,7 @@ export class JobRuns {
       return claim.claimed && ownership.session.aborted ? { claimed: false, reason: 'no-session' } : claim;
     } catch (error) {
       this.services.logger.warn('an item could not be marked as running', { item, error: messageOf(error) });
-      await this.#unmark(item, ownership);
+      await this.#unmark(item, ownership, false);
       return { claimed: false, reason: 'no-session' };
     }
   }
@@ -260,8 +264,8 @@ export class JobRuns {
     const call = await this.services.pool.run(async () =>
       ownership.mayStart() ? this.#call(request, job, ownership, started) : null,
     );
-    if (call === null) this.#skip(request, job, [item], 'no-session');
-    await this.#unmark(item, ownership);
+    if (call === null) this.#refuse(request, job, ownership, [item], 'no-session');
+    await this.#unmark(item, ownership, call !== null);
     this.#started.delete(started);
     this.#busy.delete(item);
     if (call === null) return null;
@@ -340,10 +344,10 @@ export class JobRuns {
    * Takes the mark away, for as long as its session lives: a mark that stayed in a living session would keep the item
    * from ever running again. With the session the mark goes by itself.
    */
-  async #unmark(item: number, ownership: Ownership): Promise<void> {
+  async #unmark(item: number, ownership: Ownership, executed: boolean): Promise<void> {
     while (!ownership.session.aborted) {
       try {
-        return await ownership.release(item);
+        return await ownership.release(item, executed);
       } catch (error) {
         // Ours is gone, and what stands there now was made later, by somebody else: it is not to be touched.
         if (ElasticJobError.is(error, 'RESULT_UNKNOWN')) return;
@@ -373,6 +377,17 @@ export class JobRuns {
       jobName: run.jobName,
       cause: failures[0]?.error,
     });
+  }
+
+  #refuse(
+    request: RunRequest,
+    job: RunnableJob,
+    ownership: Ownership,
+    items: readonly number[],
+    reason: SkipReason,
+  ): void {
+    if (items.length === 0 || ownership.giveBack(request.scheduledAt, items, reason)) return;
+    this.#skip(request, job, items, reason);
   }
 
   #skip({ scheduledAt }: RunRequest, { definition }: RunnableJob, items: readonly number[], reason: SkipReason): void {

@@ -169,6 +169,11 @@ describe('a definition is refused', () => {
     ['a reserved prop', { props: { 'elasticjob.ts.pool': '1' } }, `jobs.job.props.elasticjob.ts.pool: seen '1'`],
     ['a number as listener', { jobListenerTypes: ['A', 2] }, 'jobs.job.jobListenerTypes.1: seen 2, expected a text'],
     ['a typing error', { shardingTotalCout: 3 }, 'expected no such option; did you mean shardingTotalCount?'],
+    [
+      'failover without what it needs',
+      { failover: true, monitorExecution: false },
+      'jobs.job.failover: seen true, expected false, or monitorExecution: true',
+    ],
     ['an unknown option', { colour: 'red' }, `jobs.job.colour: seen 'red', expected no such option`],
   ])('for %s', (_, options, message) => {
     const error = failure(job(options));
@@ -177,14 +182,21 @@ describe('a definition is refused', () => {
   });
 
   it('for all its problems at once, one per line', () => {
-    const error = failure({ name: 'job', shardingTotalCount: 0, cron: 'x', timeZone: 'y', failover: true, misfire: 1 });
+    const error = failure({
+      name: 'job',
+      shardingTotalCount: 0,
+      cron: 'x',
+      timeZone: 'y',
+      staticSharding: true,
+      misfire: 1,
+    });
     const paths = error.message.matchAll(/^jobs\.job\.(\w+):/gm);
     expect([...paths].map(([, path]) => path)).toEqual([
       'shardingTotalCount',
       'misfire',
       'timeZone',
       'cron',
-      'failover',
+      'staticSharding',
     ]);
     expect(error).toMatchObject({ code: 'INVALID_CONFIGURATION', jobName: 'job', path: 'jobs.job' });
     expect(error.message).toMatch(/^5 problems:\n/);
@@ -197,7 +209,6 @@ describe('a definition is refused', () => {
 
 describe('an option that would be ignored is refused', () => {
   it.each([
-    [{ failover: true }, 'failover'],
     [{ staticSharding: true }, 'staticSharding'],
     [{ maxTimeDiffSeconds: 0 }, 'maxTimeDiffSeconds'],
     [{ jobErrorHandlerType: 'EMAIL' }, 'jobErrorHandlerType'],

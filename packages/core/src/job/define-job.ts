@@ -26,6 +26,7 @@ export function defineJob(options: JobOptions, context: { readonly now?: number 
     ...(parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOf(issue, given))),
     ...nameProblems(given),
     ...scheduleProblems(given, context.now ?? systemClock.now()),
+    ...failoverProblems(given),
     ...refusals(given),
   ];
   if (!parsed.success || problems.length > 0) throw invalidJob(name, problems);
@@ -86,6 +87,13 @@ function nameProblems({ name, jobName }: Readonly<Record<string, unknown>>): Pro
     return [{ path: 'name', seen: undefined, remedy: 'expected the name of the job' }];
   if (name === undefined || jobName === undefined || name === jobName) return [];
   return [{ path: 'jobName', seen: jobName, remedy: `expected the same as name, ${show(name)}: give one of the two` }];
+}
+
+/** Who ran what, and did not end it, is told by marks alone. */
+function failoverProblems({ failover, monitorExecution }: Readonly<Record<string, unknown>>): Problem[] {
+  if (failover !== true || monitorExecution !== false) return [];
+  const remedy = 'expected false, or monitorExecution: true: without marks nobody can tell which runs have crashed';
+  return [{ path: 'failover', seen: true, remedy }];
 }
 
 /** Zone and expression are read apart, so that each has its own problem. */

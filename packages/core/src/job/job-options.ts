@@ -64,7 +64,12 @@ export interface JobOptions {
    * every few seconds and bear an overlap.
    */
   monitorExecution?: boolean;
-  /** Whether another instance runs an item again whose instance died meanwhile. Default `false`; `true` is not supported yet. */
+  /**
+   * Whether another instance executes an item once more, at once, whose instance died while running it: a crashed run is
+   * executed elsewhere after the session timeout. Default `false`: the item runs again at its next fire. Needs
+   * `monitorExecution`. For jobs whose work bears being done twice, in whole or in part, since nobody knows how far the
+   * dead instance came; its late writes can be told by `context.fencingToken`.
+   */
   failover?: boolean;
   /**
    * Stored for all members, Java's among them; default `true`. Nothing is made up for yet: a fire that comes while the

@@ -110,7 +110,6 @@ function nameProblem(name: string): string | undefined {
 
 /** The options that may be unsupported, each read alone so that a mistake elsewhere does not hide them. */
 export const REFUSABLE = z.object({
-  failover: z.boolean().optional().catch(undefined),
   staticSharding: z.boolean().optional().catch(undefined),
   maxTimeDiffSeconds: z.number().optional().catch(undefined),
   jobErrorHandlerType: z.string().optional().catch(undefined),

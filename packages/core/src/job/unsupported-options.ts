@@ -2,7 +2,7 @@ import type { JobDefinition } from './definition.js';
 
 /** An option that ElasticJob has and this version cannot keep. */
 export interface UnsupportedOption {
-  /** Its path within the job, such as `failover`. */
+  /** Its path within the job, such as `staticSharding`. */
   readonly path: string;
   readonly seen: unknown;
   /** What is possible instead, and what follows from it. */
@@ -11,10 +11,7 @@ export interface UnsupportedOption {
 
 /** The part of a definition that can hold such options. */
 export type CheckedOptions = Partial<
-  Pick<
-    JobDefinition,
-    'failover' | 'staticSharding' | 'maxTimeDiffSeconds' | 'jobErrorHandlerType' | 'jobShardingStrategyType'
-  >
+  Pick<JobDefinition, 'staticSharding' | 'maxTimeDiffSeconds' | 'jobErrorHandlerType' | 'jobShardingStrategyType'>
 >;
 
 const NOTIFYING_HANDLERS = ['EMAIL', 'WECHAT', 'DINGTALK', 'WEBHOOK'];
@@ -26,9 +23,8 @@ const NOTIFYING_HANDLERS = ['EMAIL', 'WECHAT', 'DINGTALK', 'WEBHOOK'];
 export function unsupportedOptions(options: CheckedOptions): UnsupportedOption[] {
   const found: UnsupportedOption[] = [];
   const refuse = (path: string, seen: unknown, remedy: string): void => void found.push({ path, seen, remedy });
-  const { failover, staticSharding, maxTimeDiffSeconds = -1 } = options;
+  const { staticSharding, maxTimeDiffSeconds = -1 } = options;
   const handler = options.jobErrorHandlerType?.toUpperCase() ?? '';
-  if (failover === true) refuse('failover', true, 'expected false: work of a dead instance is not taken over yet');
   if (staticSharding === true) refuse('staticSharding', true, 'expected false: items always move with the instances');
   if (maxTimeDiffSeconds >= 0)
     refuse('maxTimeDiffSeconds', maxTimeDiffSeconds, 'expected -1: clocks are not compared yet');

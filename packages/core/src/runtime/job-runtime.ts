@@ -1,9 +1,11 @@
+import type { DropReason } from '../coordination/crashed-run.js';
+import type { CrashedRun } from '../coordination/failover.js';
 import { jobPath, layout } from '../coordination/job-layout.js';
 import { JobMember, type MemberEvent, type MemberHooks } from '../coordination/job-member.js';
 import { decodeJobConfig } from '../coordination/job-yaml.js';
 import { isPausedAt } from '../coordination/pause.js';
 import { publish } from '../coordination/publication.js';
-import { RunningMarks } from '../coordination/running-marks.js';
+import { type Claim, RunningMarks } from '../coordination/running-marks.js';
 import { type DueItems, FireBook } from '../execution/fire-book.js';
 import { ItemPool } from '../execution/item-pool.js';
 import { JobRuns, type Ownership } from '../execution/job-run.js';
@@ -146,10 +148,13 @@ export class JobRuntime implements Lifecycle {
     return {
       goal: () => {
         if (this.#problem !== null) return null;
-        return { itemCount: this.#job.definition.shardingTotalCount, strategy: this.#job.strategy };
+        const { shardingTotalCount, failover, monitorExecution } = this.#job.definition;
+        // Without marks nobody can tell who ran what.
+        return { itemCount: shardingTotalCount, strategy: this.#job.strategy, failover: failover && monitorExecution };
       },
       onView: (view) => {
         if (view.config !== null) this.#followDefinition(view.config);
+        this.#member.failover.reconsider();
         this.#announceChange();
       },
       onAssignment: (assignment) => {
@@ -157,6 +162,9 @@ export class JobRuntime implements Lifecycle {
         this.#announceChange();
       },
       onTrigger: () => this.#trigger(),
+      room: () => this.#room(),
+      onTaken: (runs) => this.#takeOver(runs),
+      onDropped: (run, reason) => this.#drop(run, reason),
       onShutDown: () => {
         this.#logger.warn('an operator removed the node of this instance: the job stops here');
         this.#tasks.run('remote shutdown', () => this.stop());
@@ -213,6 +221,8 @@ export class JobRuntime implements Lifecycle {
   }
 
   #fire({ scheduledAt, missed }: DueFire): void {
+    // A pause may have ended.
+    this.#member.failover.reconsider();
     for (const at of missed) this.#skip(at, this.#fires.items, 'late');
     this.#dispatch(this.#dueFor(scheduledAt), 'NORMAL_TRIGGER');
   }
@@ -246,7 +256,7 @@ export class JobRuntime implements Lifecycle {
   #run(scheduledAt: number, items: readonly number[], source: ExecutionSource): void {
     if (items.length === 0) return;
     const job = this.#job;
-    const ownership = this.#ownership(job);
+    const ownership = source === 'FAILOVER' ? this.#takeover(job) : this.#ownership(job);
     this.#tasks.run('run', async () => {
       const run = this.#runs.run({ scheduledAt, source, items }, job, ownership);
       this.#announceChange();
@@ -256,6 +266,7 @@ export class JobRuntime implements Lifecycle {
         this.#logger.error('the run failed', { scheduledAt, error: messageOf(error) });
       }
       this.#announceChange();
+      this.#member.failover.reconsider();
       if (this.#member.view?.triggered) this.#member.wake();
     });
   }
@@ -267,17 +278,27 @@ export class JobRuntime implements Lifecycle {
       mayContinue: (item) => isCurrent() && this.#fires.items.includes(item),
       mayStart: () => this.#member.isConnected,
       claim: async (item) => {
-        if (definition.monitorExecution) return this.#marks.claim(item, isCurrent);
+        if (definition.monitorExecution) return this.#mark(item, definition, isCurrent);
         return isCurrent() ? { claimed: true, fencingToken: undefined } : { claimed: false, reason: 'resharded' };
       },
-      giveBack: (scheduledAt, items) => {
+      giveBack: (scheduledAt, items, reason) => {
+        if (reason !== 'resharded') return false;
         if (!this.#fires.giveBack(scheduledAt, items)) this.#skip(scheduledAt, items, 'resharded');
         if (this.#member.isCurrent()) this.#dispatch(this.#fires.settled(), 'NORMAL_TRIGGER');
+        return true;
       },
       release: async (item) => {
         if (definition.monitorExecution) await this.#marks.release(item);
       },
     };
+  }
+
+  /** With failover a mark outlives its session, once others can tell whether that still lives. */
+  async #mark(item: number, { failover }: JobDefinition, isCurrent: () => boolean): Promise<Claim> {
+    const claim = await this.#marks.claim(item, isCurrent, failover ? this.#member.witness : null);
+    // It may be a mark that nobody will take away any more.
+    if (!claim.claimed && claim.reason === 'running-elsewhere') this.#member.failover.suspect(item);
+    return claim;
   }
 
   /** Runs what this instance owns, once that is known and the runs under way have ended; until then the request stays. */
@@ -310,6 +331,53 @@ export class JobRuntime implements Lifecycle {
     });
   }
 
+  // ---- failover ------------------------------------------------------------------------------------------------------
+
+  /** What is taken over runs at once or not here: there has to be a place for it in the pool. */
+  #room(): { places: number; busy: readonly number[] } {
+    const busy = this.#runs.runningItems;
+    const pause = this.#member.view?.pause ?? null;
+    const fires = this.#state === 'active' || this.#state === 'starting';
+    const starts = fires && !isPausedAt(pause, this.services.clock.now());
+    return { places: starts ? Math.max(0, this.#job.poolSize - busy.length) : 0, busy };
+  }
+
+  #takeOver(runs: readonly CrashedRun[]): void {
+    const fires = new Map<number, number[]>();
+    for (const { item, markedAt } of runs) {
+      const at = this.#fireMarkedAt(markedAt);
+      fires.set(at, [...(fires.get(at) ?? []), item]);
+    }
+    for (const [at, items] of fires) this.#run(at, items, 'FAILOVER');
+  }
+
+  #drop({ item, markedAt }: CrashedRun, reason: DropReason): void {
+    if (reason !== 'switched-off') this.#skip(this.#fireMarkedAt(markedAt), [item], reason);
+  }
+
+  /** The planned time of a run of which only the mark is known: the last before it was marked. */
+  #fireMarkedAt(markedAt: number): number {
+    return this.#job.schedule?.previous(markedAt + 1) ?? markedAt;
+  }
+
+  /** What was taken over is this instance's whatever the assignment says, until it has been executed. */
+  #takeover(job: EquippedJob): Ownership {
+    const { failover } = this.#member;
+    const ordinary = this.#ownership(job);
+    return {
+      ...ordinary,
+      claim: (item) => this.#marks.claim(item, () => true, this.#member.witness),
+      giveBack: (_, items) => {
+        for (const item of items) failover.giveBack(item);
+        return true;
+      },
+      release: async (item, executed) => {
+        if (executed) await failover.conclude(item);
+        await this.#marks.release(item);
+      },
+    };
+  }
+
   // ---- leaving -------------------------------------------------------------------------------------------------------
 
   async #stop(): Promise<void> {
@@ -333,6 +401,10 @@ export class JobRuntime implements Lifecycle {
       stopFiring: () => {
         this.#timer.set(null);
         this.#reconcile?.cancel();
+      },
+      giveUp: async () => {
+        await this.#member.failover.withdraw();
+        await this.#marks.giveUp();
       },
     });
     this.#moveTo('stopped');

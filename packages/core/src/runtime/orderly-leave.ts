@@ -25,6 +25,8 @@ export interface Leaver {
   readonly drain: DrainOptions;
   /** No more fires from now on. */
   stopFiring(): void;
+  /** Takes away what would make others take the runs left behind for crashed. */
+  giveUp(): Promise<void>;
   /** Resolves when `done` holds; looked at again whenever something of the job changes. */
   until(done: () => boolean, signal: AbortSignal): Promise<void>;
 }
@@ -38,6 +40,7 @@ export async function leaveInOrder(leaver: Leaver): Promise<void> {
   await attempt(leaver, 'give the items away', () => handOver(leaver));
   leaver.stopFiring();
   await drain(leaver);
+  await attempt(leaver, 'take marks away', () => giveUp(leaver));
   await attempt(leaver, 'deregister', () => leaver.member.leave());
 }
 
@@ -47,6 +50,11 @@ async function handOver({ member, clock, drain, until }: Leaver): Promise<void> 
   await member.drain();
   const patience = Math.min(drain.handoverTimeoutMs, drain.drainTimeoutMs);
   await within(clock, patience, (signal) => until(() => member.isHandedOver || member.successors.length === 0, signal));
+}
+
+/** What cannot be taken away now goes with the session, or is taken for crashed. */
+async function giveUp({ member, giveUp }: Leaver): Promise<void> {
+  if (member.isConnected) await giveUp();
 }
 
 /** Waits for what runs; then aborts it; then leaves it behind. */

@@ -1,5 +1,5 @@
 /** Why a run takes place. */
-export type ExecutionSource = 'NORMAL_TRIGGER' | 'MANUAL_TRIGGER';
+export type ExecutionSource = 'NORMAL_TRIGGER' | 'MANUAL_TRIGGER' | 'FAILOVER';
 
 /** ElasticJob's states of a run. */
 export type TaskState = 'TASK_STAGING' | 'TASK_RUNNING' | 'TASK_FINISHED' | 'TASK_ERROR';
@@ -18,6 +18,8 @@ export type SkipReason =
   | 'no-session'
   /** An operator disabled the item or the server. */
   | 'disabled'
+  /** The instance that ran it is gone, and there is no such item any more. */
+  | 'surplus'
   /** The job is paused. */
   | 'paused'
   /** The timer woke so late that the next fire was already due. */
@@ -82,6 +84,7 @@ export interface CoordinationTrace extends TraceBase {
     | 'abdicated'
     | 'resharded'
     | 'assigned'
+    | 'taken-over'
     | 'suspended'
     | 'session-lost'
     | 'reconnected'

@@ -141,6 +141,7 @@ const CHANGES: Readonly<Record<CoordinationTrace['event'], string>> = {
   abdicated: 'job is no longer led from here',
   resharded: 'items were assigned to the instances',
   assigned: 'items of this instance changed',
+  'taken-over': 'runs of an instance that is gone are executed again here',
   suspended: 'registry connection lost: nothing is started',
   'session-lost': 'registry session lost: running items are aborted',
   reconnected: 'registry connected again',
@@ -162,6 +163,7 @@ const ROUTINE_CHANGES: ReadonlySet<CoordinationTrace['event']> = new Set<Coordin
 ]);
 
 const ALARMING_CHANGES: ReadonlySet<CoordinationTrace['event']> = new Set<CoordinationTrace['event']>([
+  'taken-over',
   'suspended',
   'session-lost',
   'shut-down-remotely',

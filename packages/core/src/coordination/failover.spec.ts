@@ -1,0 +1,232 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock, settle } from '../foundation/clock.js';
+import { MemoryServer } from '../registry/memory-server.js';
+import type { Registry } from '../registry/registry.js';
+import type { DropReason } from './crashed-run.js';
+import { type CrashedRun, Failover, type FailoverSearch } from './failover.js';
+
+const [ME, DEAD, OTHER] = ['10.0.0.1@-@me', '10.0.0.2@-@dead', '10.0.0.3@-@other'];
+const MARK = 'job/sharding/0/running';
+const LATCH = 'job/leader/failover/latch';
+
+let clock: ManualClock;
+let server: MemoryServer;
+let registry: Registry;
+let other: Registry;
+let failover: Failover;
+let taken: CrashedRun[];
+let dropped: [number, DropReason][];
+let places: number;
+let busy: number[];
+let woken: number;
+
+const start = async (atomicCommit: boolean): Promise<void> => {
+  clock = new ManualClock(1000);
+  server = new MemoryServer({ clock });
+  registry = server.registry({ namespace: 'test', atomicCommit });
+  other = server.registry({ namespace: 'test' });
+  await Promise.all([registry.start(), other.start()]);
+  [taken, dropped, places, busy, woken] = [[], [], 9, [], 0];
+  failover = new Failover(registry, 'job', ME, {
+    room: () => ({ places, busy }),
+    onTaken: (runs) => void taken.push(...runs),
+    onDropped: ({ item }, reason) => void dropped.push([item, reason]),
+    wake: () => void woken++,
+    background: (_, work) => void work().catch(() => undefined),
+  });
+  for (const id of [ME, OTHER]) {
+    await registry.create(`job/instances/${id}`, '', 'ephemeral');
+    await registry.create(`job/extension/sessions/${id}`, '', 'ephemeral');
+  }
+};
+
+const search = (change: Partial<FailoverSearch> = {}): Promise<void> =>
+  failover.search({
+    signs: '0:0',
+    failover: true,
+    itemCount: 9,
+    instances: 1,
+    signal: new AbortController().signal,
+    ...change,
+  });
+
+const nodes = async (item = 0): Promise<string[]> => [
+  ...((await other.children(`job/sharding/${item}`))?.names ?? []),
+  ...((await other.children('job/leader/failover/items'))?.names ?? []).map((name) => `announced ${name}`),
+];
+
+/** Somebody else has the latch and does something before giving it up, after this instance has looked. */
+async function whileWaiting(work: () => Promise<unknown>): Promise<void> {
+  const latch = await other.create(`${LATCH}/_c_other-latch-`, '', 'ephemeral-sequential');
+  const searched = search();
+  await settle();
+  await work();
+  await other.remove(latch.created ? latch.path : '');
+  await searched;
+}
+
+afterEach(async () => {
+  await Promise.all([registry.stop(), other.stop()]);
+});
+
+describe.each([true, false])('a search for crashed runs, with transactions: %s', (atomicCommit) => {
+  beforeEach(() => start(atomicCommit));
+
+  it('signs for a run whose owner is gone, and takes its mark away', async () => {
+    await other.put(MARK, DEAD);
+    await search();
+    expect(taken).toEqual([{ item: 0, from: DEAD, markedAt: 1000 }]);
+    expect(await nodes()).toEqual(['failover', 'failovering']);
+    expect((await other.read('job/sharding/0/failover'))?.stat.ephemeralOwner).toBe(registry.session.id);
+    expect(await other.read('job/sharding/0/failovering')).toMatchObject({ value: ME, stat: { ephemeralOwner: 0n } });
+    expect((await other.children(LATCH))?.names).toEqual([]);
+    await failover.conclude(0);
+    expect(await nodes()).toEqual([]);
+  });
+
+  it('does not need the latch when there is nothing to do', async () => {
+    await other.put(MARK, OTHER);
+    const held = await other.create(`${LATCH}/_c_other-latch-`, '', 'ephemeral-sequential');
+    await search();
+    expect(held.created).toBe(true);
+    expect(taken).toEqual([]);
+    expect(failover.searched).toBe('0:0');
+  });
+
+  it.each<[string, () => Promise<unknown>, string[]]>([
+    [
+      'that another instance has taken meanwhile',
+      async () => {
+        await other.remove(MARK);
+        await other.put('job/sharding/0/failovering', OTHER);
+      },
+      ['failovering'],
+    ],
+    ['whose mark is another one meanwhile', () => other.put(MARK, OTHER), ['running']],
+    [
+      'whose owner is there again, though in the same session',
+      async () => {
+        await other.create(`job/instances/${DEAD}`, '', 'ephemeral');
+      },
+      ['running'],
+    ],
+    ['that was ended meanwhile', () => other.remove(MARK), []],
+  ])('leaves a run %s', async (_, work, left) => {
+    await other.put(MARK, DEAD);
+    await whileWaiting(work);
+    expect(taken).toEqual([]);
+    expect(await nodes()).toEqual(left);
+  });
+
+  it('starts over when somebody who does not wait for the latch has taken the mark away', async () => {
+    await other.put(MARK, DEAD);
+    const commit = registry.commit.bind(registry);
+    registry.commit = async (stages) => {
+      registry.commit = commit;
+      await other.ensure('job/leader/failover/items/0');
+      await other.remove(MARK);
+      await other.create(MARK, OTHER, 'persistent');
+      return commit(stages);
+    };
+    await expect(search()).rejects.toMatchObject({ code: 'REGISTRY_FAILURE', retryable: true });
+    expect(failover.searched).toBe('off');
+    // A mark that was made meanwhile has the same version as the one that was read.
+    expect((await other.read(MARK))?.value).toBe(OTHER);
+    await search();
+    expect(taken).toEqual([]);
+    await other.remove(MARK);
+    await settle();
+    expect([woken > 0, failover.searched]).toEqual([true, null]);
+    await search();
+    expect(taken).toMatchObject([{ item: 0 }]);
+  });
+
+  it('goes on with what it signed for when the answer was lost', async () => {
+    await other.put(MARK, DEAD);
+    const commit = registry.commit.bind(registry);
+    registry.commit = async (stages) => {
+      registry.commit = commit;
+      await commit(stages);
+      throw new Error('the answer was lost');
+    };
+    await expect(search()).rejects.toThrow('the answer was lost');
+    expect(taken).toEqual([]);
+    await search();
+    expect(taken).toEqual([{ item: 0, from: DEAD, markedAt: 1000 }]);
+    await search({ signs: '1:0' });
+    expect(taken).toHaveLength(1);
+  });
+
+  it('finishes what a taker that died has left half done', async () => {
+    await other.put(MARK, DEAD);
+    await other.ensure('job/leader/failover/items/0');
+    await other.put('job/sharding/1/failovering', DEAD);
+    await other.ensure('job/leader/failover/items/1');
+    await search();
+    expect(taken.map(({ item }) => item)).toEqual([0, 1]);
+    expect([await nodes(0), await nodes(1)]).toEqual([
+      ['failover', 'failovering'],
+      ['failover', 'failovering'],
+    ]);
+  });
+
+  it('takes its share, and the rest when nobody else does', async () => {
+    for (const item of [0, 1, 2, 3]) await other.put(`job/sharding/${item}/running`, DEAD);
+    const passes: number[] = [];
+    const create = registry.create.bind(registry);
+    registry.create = async (path, ...rest) => {
+      if (path.startsWith(LATCH)) passes.push(taken.length);
+      return create(path, ...rest);
+    };
+    await search({ instances: 2 });
+    expect(passes).toEqual([0, 2, 3]);
+    expect(taken.map(({ item }) => item)).toEqual([0, 1, 2, 3]);
+  });
+
+  it('leaves what it has no room for, and comes back to it', async () => {
+    for (const item of [0, 1, 2]) await other.put(`job/sharding/${item}/running`, DEAD);
+    places = 1;
+    busy = [0];
+    const room = (): void => {
+      places = 1 - taken.length;
+    };
+    const commit = registry.commit.bind(registry);
+    registry.commit = async (stages) => {
+      const result = await commit(stages);
+      places = 0;
+      return result;
+    };
+    await search();
+    expect(taken.map(({ item }) => item)).toEqual([1]);
+    room();
+    expect(failover.searched).toBe('0:0');
+    [places, busy] = [9, []];
+    failover.reconsider();
+    expect(failover.searched).toBe(null);
+    await search();
+    expect(taken.map(({ item }) => item)).toEqual([1, 0, 2]);
+  });
+
+  it('takes away what nobody is to execute, and says why', async () => {
+    await other.put(MARK, DEAD);
+    await other.put('job/sharding/1/running', DEAD);
+    await other.ensure('job/sharding/1/disabled');
+    await other.put('job/sharding/7/failovering', DEAD);
+    await other.ensure('job/leader/failover/items/8');
+    await search({ itemCount: 2 });
+    expect(dropped.sort()).toEqual([
+      [1, 'disabled'],
+      [7, 'surplus'],
+      [8, 'surplus'],
+    ]);
+    expect([await nodes(0), await nodes(1), await nodes(7)]).toEqual([['failover', 'failovering'], ['disabled'], []]);
+  });
+
+  it('does not judge a mark that names nobody', async () => {
+    await other.put(MARK, '');
+    await other.put('job/sharding/1/running', 'no/instance');
+    await search();
+    expect([taken, dropped]).toEqual([[], []]);
+    expect(await nodes()).toEqual(['running']);
+  });
+});

@@ -1,0 +1,280 @@
+import { ElasticJobError, RegistryError } from '../foundation/errors.js';
+import type { Operation, Registry } from '../registry/registry.js';
+import { type DropReason, fairShare, type ItemState, type Searcher, type Verdict, verdictOn } from './crashed-run.js';
+import { knownItems, readItems, readPresences } from './crashed-run-reader.js';
+import { jobPath, layout } from './job-layout.js';
+import { withLatch } from './latch.js';
+import { untilAbsent } from './node-absence.js';
+import { FAILOVER_OFF } from './reactions.js';
+
+/** A run that its instance began and will not end. */
+export interface CrashedRun {
+  readonly item: number;
+  /** The instance that ran it; `null` if nobody knows any more. */
+  readonly from: string | null;
+  /** When it was marked, by the registry's clock, epoch milliseconds; later if nobody knows any more. */
+  readonly markedAt: number;
+}
+
+/** What failover asks of the job, and tells it. */
+export interface FailoverHooks {
+  /** How many crashed runs can be executed at once now, and which items not, because a call of theirs goes on here. */
+  room(): { readonly places: number; readonly busy: readonly number[] };
+  /** These are this instance's now, and to be executed at once. */
+  onTaken(runs: readonly CrashedRun[]): void;
+  /** Nobody is to execute this one. */
+  onDropped(run: CrashedRun, reason: DropReason): void;
+  /** Look again: there is something that was not there before. */
+  wake(): void;
+  /** Runs work that nobody waits for; what fails is tried again with the next search. */
+  background(name: string, work: () => Promise<void>): void;
+}
+
+/** What a search is about. */
+export interface FailoverSearch {
+  /** What is known to have changed since the last one, see {@link failoverSigns}. */
+  readonly signs: string;
+  readonly failover: boolean;
+  readonly itemCount: number;
+  /** How many instances share what there is. */
+  readonly instances: number;
+  readonly signal: AbortSignal;
+}
+
+interface Judged {
+  readonly state: ItemState;
+  readonly verdict: Verdict;
+}
+
+/**
+ * The runs that other instances did not end. Who died is told by the id in a mark, not by the assignment. Whatever is done
+ * about a crashed run is done inside the latch that Java members use too, and decided from what is read in there, by
+ * {@link verdictOn}: a mark belongs to somebody else until it is certain that nobody is there any more.
+ *
+ * Taking a run over is one commit: it is announced, its dead mark goes, this instance signs for it, the announcement
+ * goes. Without transactions the steps come in this order, and whoever dies in between leaves what the next search finds.
+ * From then on the run is this instance's, until {@link conclude}.
+ */
+export class Failover {
+  #searched: string | null = FAILOVER_OFF;
+  /** Items to look at although nothing is known to have changed. */
+  readonly #suspects = new Set<number>();
+  /** Items with a crashed run that this instance would take if it had room. */
+  readonly #left = new Set<number>();
+  /** Runs that this instance signed for in this session. */
+  readonly #taken = new Map<number, CrashedRun>();
+  /** Those of them that were handed over to be executed. */
+  readonly #underway = new Set<number>();
+  /** Nodes whose end is waited for. */
+  readonly #awaited = new Set<string>();
+
+  constructor(
+    private readonly registry: Registry,
+    private readonly jobName: string,
+    private readonly instanceId: string,
+    private readonly hooks: FailoverHooks,
+  ) {}
+
+  /** The signs that the last search answered; `null` if there is something to look at whatever they are. */
+  get searched(): string | null {
+    return this.#suspects.size > 0 ? null : this.#searched;
+  }
+
+  /** The present session is another one than before: what was signed in the former one is to be found like others'. */
+  reset(): void {
+    if (this.#searched !== FAILOVER_OFF) this.#searched = null;
+    this.#taken.clear();
+    this.#underway.clear();
+  }
+
+  /** Something stands in the way of this item, perhaps the mark of a crashed run. */
+  suspect(item: number): void {
+    this.#suspects.add(item);
+    this.hooks.wake();
+  }
+
+  /** A run has ended here: there may be room for what was left. */
+  reconsider(): void {
+    if (this.#left.size === 0) return;
+    for (const item of this.#left) this.#suspects.add(item);
+    this.#left.clear();
+    this.hooks.wake();
+  }
+
+  /** Takes over what this instance has room for, and away what nobody is to execute. */
+  async search(request: FailoverSearch): Promise<void> {
+    const suspects = [...this.#suspects];
+    this.#suspects.clear();
+    try {
+      const isWhole = request.signs !== this.#searched;
+      const items = isWhole ? await knownItems(this.registry, this.jobName) : suspects;
+      while (await this.#pass(items, request));
+      this.#searched = request.signs;
+    } catch (error) {
+      for (const item of suspects) this.#suspects.add(item);
+      throw error;
+    }
+  }
+
+  /** The run was executed. Called before its mark goes, so that nobody finds a takeover without one. */
+  async conclude(item: number): Promise<void> {
+    await Promise.all([this.#forget(layout.failovering(item)), this.#forget(layout.failover(item))]);
+    this.#taken.delete(item);
+    this.#underway.delete(item);
+  }
+
+  /** The run could not be executed now: it stays this instance's, and is looked at again. */
+  giveBack(item: number): void {
+    this.#underway.delete(item);
+    this.suspect(item);
+  }
+
+  /** The instance leaves: what it took and did not begin is for others; what it began is over. */
+  async withdraw(): Promise<void> {
+    for (const item of this.#taken.keys()) {
+      if (!this.#underway.has(item)) await this.registry.ensure(this.#at(layout.failoverItem(item)));
+      await this.conclude(item);
+    }
+  }
+
+  /** Resolves to whether another pass may find something. */
+  async #pass(items: readonly number[], request: FailoverSearch): Promise<boolean> {
+    const judged = await this.#judge(items, request);
+    for (const { state, verdict } of judged)
+      if (verdict.kind === 'wait') this.#await(state, verdict.until, request.signal);
+    const work = judged.filter(({ verdict }) => this.#isWork(verdict));
+    for (const { state } of work.filter((one) => this.#isBarred(one))) this.#left.add(state.item);
+    const possible = work.filter((one) => !this.#isBarred(one)).map(({ state }) => state.item);
+    if (possible.length === 0) return false;
+    const latch = this.#at(layout.failoverLatch);
+    return withLatch(this.registry, latch, () => this.#act(possible, request), request.signal);
+  }
+
+  /** Inside the latch. What was read outside may have changed: everything is read and judged again. */
+  async #act(items: readonly number[], request: FailoverSearch): Promise<boolean> {
+    const judged = await this.#judge(items, request);
+    const work = judged.filter((one) => this.#isWork(one.verdict) && !this.#isBarred(one));
+    const crashed = work.filter(({ verdict }) => verdict.kind === 'take');
+    const share = crashed.slice(0, fairShare(crashed.length, request.instances, this.hooks.room().places));
+    if (work.length > 0) await this.registry.ensure(this.#at(layout.failoverItems));
+    await Promise.all(work.filter(({ verdict }) => verdict.kind === 'drop').map((one) => this.#drop(one)));
+    const resumed = work.filter(({ verdict }) => verdict.kind === 'resume');
+    const own = await Promise.all([
+      ...resumed.map(({ state }) => this.#resume(state)),
+      ...share.map(({ state }) => this.#take(state)),
+    ]);
+    for (const { item } of own) this.#underway.add(item);
+    if (own.length > 0) this.hooks.onTaken(own);
+    return crashed.length > share.length;
+  }
+
+  async #judge(items: readonly number[], { failover, itemCount }: FailoverSearch): Promise<Judged[]> {
+    const { registry, jobName, instanceId } = this;
+    const states = await readItems(registry, jobName, items);
+    const presenceOf = await readPresences(registry, jobName, states, (id) => id === instanceId || !failover);
+    const self: Searcher = { instanceId, itemCount, failover, underway: this.#underway };
+    return states.map((state) => ({ state, verdict: verdictOn(state, presenceOf, self) }));
+  }
+
+  #isWork({ kind }: Verdict): boolean {
+    return kind === 'take' || kind === 'resume' || kind === 'drop';
+  }
+
+  /** Whether this instance cannot execute it now. */
+  #isBarred({ state, verdict }: Judged): boolean {
+    if (verdict.kind === 'drop') return false;
+    const { places, busy } = this.hooks.room();
+    return busy.includes(state.item) || (verdict.kind === 'take' && places < 1);
+  }
+
+  async #take(state: ItemState): Promise<CrashedRun> {
+    const { item, announced } = state;
+    const run = await this.#describe(state);
+    // Before it is known whether it worked: if the answer is lost, the next search finds it signed.
+    this.#taken.set(item, run);
+    const [note, announcement] = [this.#at(layout.failovering(item)), this.#at(layout.failoverItem(item))];
+    await this.#commit([
+      announced ? [] : [{ kind: 'create', path: announcement, value: '', mode: 'persistent' }],
+      this.#removals(state),
+      [
+        { kind: 'create', path: this.#at(layout.failover(item)), value: this.instanceId, mode: 'ephemeral' },
+        { kind: 'create', path: note, value: this.instanceId, mode: 'persistent' },
+      ],
+      [{ kind: 'remove', path: announcement }],
+    ]);
+    return run;
+  }
+
+  async #resume(state: ItemState): Promise<CrashedRun> {
+    const { item, mark, announced } = state;
+    const run = this.#taken.get(item) ?? (await this.#describe(state));
+    this.#taken.set(item, run);
+    await this.registry.create(this.#at(layout.failover(item)), this.instanceId, 'ephemeral');
+    await this.#commit([
+      this.#removals({ item, mark, takeover: null }),
+      announced ? [{ kind: 'remove', path: this.#at(layout.failoverItem(item)) }] : [],
+    ]);
+    return run;
+  }
+
+  async #drop({ state, verdict }: Judged): Promise<void> {
+    const run = await this.#describe(state);
+    const announcement: Operation = { kind: 'remove', path: this.#at(layout.failoverItem(state.item)) };
+    await this.#commit([this.#removals(state), state.announced ? [announcement] : []]);
+    if (verdict.kind === 'drop') this.hooks.onDropped(run, verdict.reason);
+  }
+
+  /** The dead's nodes, in the versions that were read. */
+  #removals({ item, mark, takeover }: Pick<ItemState, 'item' | 'mark' | 'takeover'>): Operation[] {
+    const removal = (path: string, node: ItemState['mark']): Operation[] =>
+      node === null ? [] : [{ kind: 'remove', path: this.#at(path), version: node.version }];
+    return [...removal(layout.running(item), mark), ...removal(layout.failovering(item), takeover)];
+  }
+
+  async #describe({ item, mark, takeover }: ItemState): Promise<CrashedRun> {
+    const node = mark ?? takeover;
+    if (node !== null) return { item, from: node.instanceId, markedAt: node.ctime };
+    const announcement = await this.registry.read(this.#at(layout.failoverItem(item)));
+    if (announcement === null) throw interfered(this.#at(layout.failoverItem(item)), 'NO_NODE');
+    return { item, from: null, markedAt: announcement.stat.ctime };
+  }
+
+  /** Only members that do not wait for the latch, and people, can have changed anything meanwhile. */
+  async #commit(stages: readonly (readonly Operation[])[]): Promise<void> {
+    const result = await this.registry.commit(stages.filter((stage) => stage.length > 0));
+    if (!result.committed) throw interfered(result.operation.path, result.reason);
+  }
+
+  /** What cannot be told from a node made later is gone: ours was not repeated on it. */
+  async #forget(path: string): Promise<void> {
+    try {
+      await this.registry.remove(this.#at(path));
+    } catch (error) {
+      if (!ElasticJobError.is(error, 'RESULT_UNKNOWN')) throw error;
+    }
+  }
+
+  #await({ item, mark }: ItemState, until: 'unmarked' | 'unwitnessed', signal: AbortSignal): void {
+    const path = until === 'unmarked' ? layout.running(item) : layout.witness(mark?.instanceId ?? '');
+    const key = `${item}:${path}`;
+    if (this.#awaited.has(key)) return;
+    this.#awaited.add(key);
+    this.hooks.background('waiting for a mark', async () => {
+      try {
+        await untilAbsent(this.registry, this.#at(path), signal);
+      } finally {
+        this.#awaited.delete(key);
+      }
+      this.suspect(item);
+    });
+  }
+
+  #at(path: string): string {
+    return jobPath(this.jobName, path);
+  }
+}
+
+function interfered(path: string, reason: string): RegistryError {
+  const message = `${path}: ${reason}: somebody else changed a crashed run that was being taken over; it is read again`;
+  return new RegistryError('REGISTRY_FAILURE', message, { path, retryable: true });
+}
