@@ -127,6 +127,26 @@ describe.each([{ atomicCommit: true }, { atomicCommit: false }])('a resharding, 
     }
   });
 
+  it('raises the flag again when a former leader has lowered it meanwhile, so that nobody acts on half of it', async () => {
+    planOf(await assign(members('b', 'a'), 2));
+    const commit = registry.commit.bind(registry);
+    registry.commit = async (stages) => {
+      registry.commit = commit;
+      await registry.remove('job/leader/sharding/necessary');
+      return commit(stages);
+    };
+    const outcome = await assign(members('c'), 2);
+    expect(outcome).toEqual({ published: false, reason: 'job/leader/sharding/necessary: NO_NODE' });
+    expect((await registry.children('job/leader/sharding'))?.names).toEqual(['necessary']);
+  });
+
+  it('leaves an item alone whose crashed run somebody has taken over', async () => {
+    planOf(await assign(members('a'), 2));
+    await registry.put('job/sharding/1/failovering', 'a');
+    await assign(members('a'), 1);
+    expect((await registry.children('job/sharding/1'))?.names).toEqual(['failovering']);
+  });
+
   it('takes items away when there are fewer, but leaves one that still runs', async () => {
     planOf(await assign(members('a'), 4));
     await registry.create('job/sharding/3/running', 'a', 'ephemeral');

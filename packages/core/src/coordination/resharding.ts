@@ -61,8 +61,12 @@ export async function reshard(registry: Registry, request: ReshardingRequest): P
     return outcome;
   } finally {
     // A mark that stayed would keep every other leader waiting. Lowering it also moves the child version on, so that the
-    // next attempt reads the nodes.
-    if (!published) await registry.remove(path);
+    // next attempt reads the nodes, and that the last plan is not known to be in force any more: if a former leader has
+    // lowered the flag meanwhile, it has to be up again before.
+    if (!published) {
+      await raise(registry, request.jobName);
+      await registry.remove(path);
+    }
   }
 }
 
@@ -244,7 +248,7 @@ async function dropSurplus(
 /** Removes what was seen there and nothing else: a mark that its owner makes meanwhile is not ours to remove. */
 async function dropItem(registry: Registry, path: string): Promise<void> {
   const parts = (await registry.children(path))?.names ?? [];
-  if (parts.includes('running')) return;
+  if (parts.includes('running') || parts.includes('failovering')) return;
   await Promise.all(parts.map((name) => registry.remove(`${path}/${name}`, { recursive: true })));
   try {
     await registry.remove(path);
