@@ -36,6 +36,7 @@ export { type IdentityOptions, type InstanceIdentity, type InstanceLabels, insta
 export type { JobOptions } from './job/job-options.js';
 export { ConfigurationConflictError } from './operations/configuration-conflict.js';
 export type { ConfigurationDifference } from './operations/configuration-difference.js';
+export type { DumpAddress } from './operations/dump-server.js';
 export type { ItemExplanation, Reason, ReasonCode } from './operations/item-explanation.js';
 export type {
   CommandResult,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { looksSecret, maskAddresses, maskSecrets } from './sensitive-values.js';
+import { looksSecret, maskAddresses, maskProps, maskSecrets } from './sensitive-values.js';
 
 describe('what looks secret', () => {
   it.each(['password', 'email.password', 'dingtalk.secret', 'wechat.webhook', 'accessToken', 'API-KEY', 'db_passwd'])(
@@ -49,6 +49,11 @@ describe('a text with secrets', () => {
     ['no structure', 'password: [hunter2', '*** (18 characters that cannot be read)'],
     ['an alias', 'x: &p hunter2\npassword: *p\n', '*** (27 characters that cannot be read)'],
   ])('of %s is shown without them', (_, text, shown) => expect(maskSecrets(text)).toBe(shown));
+
+  it('is a prop of the job', () =>
+    expect(
+      maskProps({ 'email.password': 'hunter2', 'email.host': 'mail', token: '', 'api.token': '{secret:API_TOKEN}' }),
+    ).toEqual({ 'email.password': '***', 'email.host': 'mail', token: '', 'api.token': '{secret:API_TOKEN}' }));
 
   it('takes no long time to look through, however it is made', () => {
     // What grows with the square of the length would take longer than any test may.

@@ -52,9 +52,10 @@ export function maskProps(props: Readonly<Record<string, string>>): Record<strin
   return Object.fromEntries(Object.entries(props).map(shown));
 }
 
-/** One of them. */
+/** One of them. A reference to a secret of the members, `{secret:NAME}`, is none. */
 export function maskProp(name: string, value: string): string {
-  return looksSecret(name) && value !== '' ? MASK : maskSecrets(value);
+  if (value === '' || /^\{secret:[^{}]+\}$/.test(value)) return value;
+  return looksSecret(name) ? MASK : maskSecrets(value);
 }
 
 /**

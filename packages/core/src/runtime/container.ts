@@ -14,6 +14,8 @@ import { type Logger, writeLogger } from '../foundation/logger.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import { instanceIdentity } from '../job/identity.js';
+import { DumpServer } from '../operations/dump-server.js';
+import { createOperations, type Operations } from '../operations/operations.js';
 import { MemoryServer } from '../registry/memory-server.js';
 import { nativeDriver } from '../registry/native-driver.js';
 import type { Registry } from '../registry/registry.js';
@@ -52,6 +54,8 @@ export const TYPES = {
   InstanceIdentity: Symbol.for('elasticjob:InstanceIdentity'),
   Extensions: Symbol.for('elasticjob:Extensions'),
   Tracing: Symbol.for('elasticjob:Tracing'),
+  Operations: Symbol.for('elasticjob:Operations'),
+  DumpServer: Symbol.for('elasticjob:DumpServer'),
   JobServices: Symbol.for('elasticjob:JobServices'),
   JobFactory: Symbol.for('elasticjob:JobFactory'),
 } as const;
@@ -81,7 +85,14 @@ export function extensionModule(set: ExtensionSet): ContainerModule {
 /** The kernel's container: one per engine, the only place where its parts are put together. */
 export function createContainer(options: EngineOptions, modules: readonly ContainerModule[]): Container {
   const container = new Container({ defaultScope: 'Singleton' });
-  container.load(foundationModule(options), registryModule(options), builtInModule(), jobsModule(options), ...modules);
+  container.load(
+    foundationModule(options),
+    registryModule(options),
+    operationsModule(options),
+    builtInModule(),
+    jobsModule(options),
+    ...modules,
+  );
   return container;
 }
 
@@ -106,6 +117,20 @@ function registryModule({ registry }: EngineOptions): ContainerModule {
       const common = { clock: context.get<Clock>(TYPES.Clock), logger: context.get<Logger>(TYPES.Logger) };
       if (registry === 'embedded') return new MemoryServer(common).registry({ namespace: 'embedded', ...common });
       return isRegistry(registry) ? registry : zooKeeperRegistry(registry, common);
+    });
+  });
+}
+
+function operationsModule({ dumpPort, dumpHost = '127.0.0.1' }: EngineOptions): ContainerModule {
+  return new ContainerModule(({ bind }) => {
+    bind<Operations>(TYPES.Operations).toDynamicValue((context) =>
+      createOperations(context.get<Registry>(TYPES.Registry), { clock: context.get<Clock>(TYPES.Clock) }),
+    );
+    bind<DumpServer | null>(TYPES.DumpServer).toDynamicValue((context) => {
+      if (dumpPort === undefined) return null;
+      const { dump } = context.get<Operations>(TYPES.Operations);
+      const services = { dump, clock: context.get<Clock>(TYPES.Clock), logger: context.get<Logger>(TYPES.Logger) };
+      return new DumpServer(services, { host: dumpHost, port: dumpPort });
     });
   });
 }

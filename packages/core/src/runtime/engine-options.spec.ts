@@ -31,6 +31,7 @@ describe('the options of an engine', () => {
     ['patience', { registry: 'embedded', drainTimeoutMs: 0, abortGraceMs: 1, handoverTimeoutMs: 2 }],
     ['labels', { registry: 'embedded', labels: { weight: '3', zone: 'eu-west.1', draining: 'no' } }],
     ['secrets', { registry: 'embedded', secrets: { 'MAIL_PASSWORD.2': 'x' } }],
+    ['a port for dumps', { registry: 'embedded', dumpPort: 9888, dumpHost: '0.0.0.0' }],
     ['no labels', { registry: 'embedded', labels: {} }],
   ])('may be %s', (_, options) => expect(problemsOf(options)).toBe(''));
 
@@ -106,6 +107,7 @@ describe('the options of an engine', () => {
     ],
     ['a secret without a text', { registry: 'embedded', secrets: { TOKEN: '' } }, /secrets\.TOKEN: expected texts/],
     ['a secret with a brace in its name', { registry: 'embedded', secrets: { 'a}': 'x' } }, /secrets\.a}: .*name/],
+    ['a port that there is not', { registry: 'embedded', dumpPort: 65_536 }, /dumpPort: expected a port, 0 to 65535/],
     ['a drain timeout in words', { registry: 'embedded', drainTimeoutMs: '20s' }, /drainTimeoutMs: expected a number/],
   ])('cannot be %s', (_, options, problem) => expect(problemsOf(options)).toMatch(problem));
 

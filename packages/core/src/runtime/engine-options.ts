@@ -48,6 +48,13 @@ export interface EngineOptions extends IdentityOptions {
    * stored nowhere; each member needs those of its jobs. Default: none.
    */
   readonly secrets?: Secrets;
+  /**
+   * A TCP port on which ElasticJob's tools can ask for dumps of jobs, by the line `dump@{job}`: 0 to 65535, 0 for any that
+   * is free. There is no authentication; secrets and addresses are hidden. Default: none.
+   */
+  readonly dumpPort?: number;
+  /** The address of that port. Default `'127.0.0.1'`: only from this machine. `'0.0.0.0'`: from everywhere. */
+  readonly dumpHost?: string;
   /** Default: warnings and errors to standard error. */
   readonly logger?: Logger;
   /** Where trace events go. The log is told only of changes and of skipped fires. Default: nowhere else. */
@@ -144,6 +151,8 @@ const secrets = z.record(
   'expected texts by name',
 );
 
+const PORT = 'expected a port, 0 to 65535';
+
 const engine = z.strictObject({
   registry: z.unknown().optional(),
   drainTimeoutMs: patience,
@@ -155,6 +164,8 @@ const engine = z.strictObject({
   preferredNetworkIp: z.string('expected a text').optional(),
   labels: labels.optional(),
   secrets: secrets.optional(),
+  dumpPort: z.int(PORT).min(0, PORT).max(65_535, PORT).optional(),
+  dumpHost: z.string('expected an address').min(1, "expected an address, such as '127.0.0.1'").optional(),
   traceSinks: z.array(z.unknown(), 'expected a list').optional(),
   logger: z.unknown().optional(),
   clock: z.unknown().optional(),

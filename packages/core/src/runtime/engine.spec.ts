@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { ContainerModule } from 'inversify';
 import { describe, expect, it } from 'vitest';
 import type { ShardingStrategy } from '../coordination/sharding-strategies.js';
@@ -36,6 +38,22 @@ describe('an engine', () => {
     expect(first.status()).toMatchObject({ state: 'active', items: [0, 1], isLeader: true });
     await engine.stop();
     expect(first.status().state).toBe('stopped');
+  });
+
+  it('gives dumps of its jobs on the port it is told, until it is stopped, and else on none', async () => {
+    const options = { registry: 'embedded', clock, logger: silentLogger } as const;
+    const engine = createEngine({ ...options, dumpPort: 0 });
+    await engine.start();
+    await engine.add(job('first'), idle);
+    const socket = connect(engine.dumpAddress?.port ?? 0, '127.0.0.1');
+    socket.write('dump@first\n');
+    expect(await text(socket)).toMatch(/^\/first\/sharding \| \n/);
+    await engine.stop();
+    expect(engine.dumpAddress).toBeNull();
+    const other = createEngine(options);
+    await other.start();
+    expect(other.dumpAddress).toBeNull();
+    await other.stop();
   });
 
   it('starts a job that is added while it runs, and lets it be removed and added again', async () => {

@@ -1,12 +1,12 @@
 import type { Container, ContainerModule } from 'inversify';
-import type { Clock } from '../foundation/clock.js';
 import { ConfigurationError, ElasticJobError, messageOf } from '../foundation/errors.js';
 import type { Lifecycle } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import type { InstanceIdentity } from '../job/identity.js';
-import { createOperations, type Operations } from '../operations/operations.js';
+import type { DumpAddress, DumpServer } from '../operations/dump-server.js';
+import type { Operations } from '../operations/operations.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlarmClock } from '../schedule/alarm-clock.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
@@ -42,7 +42,6 @@ export class Engine implements Lifecycle {
   readonly #jobs = new Map<string, Entry>();
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
-  #operations: Operations | null = null;
 
   constructor(private readonly container: Container) {}
 
@@ -58,8 +57,12 @@ export class Engine implements Lifecycle {
 
   /** What people can do to the jobs of the namespace, and ask about them; also those that this process does not run. */
   get operations(): Operations {
-    this.#operations ??= createOperations(this.registry, { clock: this.container.get<Clock>(TYPES.Clock) });
-    return this.#operations;
+    return this.container.get(TYPES.Operations);
+  }
+
+  /** Where dumps can be asked for over TCP; `null` if `dumpPort` was not given, or cannot be had. */
+  get dumpAddress(): DumpAddress | null {
+    return this.#dumpServer?.address ?? null;
   }
 
   /** The jobs that were added and not removed, in the order of adding. */
@@ -115,6 +118,10 @@ export class Engine implements Lifecycle {
     return this.#stopped;
   }
 
+  get #dumpServer(): DumpServer | null {
+    return this.container.get<DumpServer | null>(TYPES.DumpServer);
+  }
+
   #register(definition: JobDefinition, handler: JobHandler, origin: string): Entry {
     const { jobName } = definition;
     const former = this.#jobs.get(jobName);
@@ -134,6 +141,7 @@ export class Engine implements Lifecycle {
   async #start(): Promise<void> {
     if (this.#stopped !== null) throw stoppedEngine();
     await this.registry.start();
+    await this.#dumpServer?.start();
     await this.container.get<AlarmClock>(TYPES.AlarmClock).start();
     const waiting = [...this.#jobs.values()];
     const failures: unknown[] = [];
@@ -162,7 +170,10 @@ export class Engine implements Lifecycle {
     await Promise.all([...this.#jobs.values()].map(({ runtime }) => runtime.stop()));
     await this.container.get<AlarmClock>(TYPES.AlarmClock).stop();
     await this.#flush();
+    // A dump under way ends with the registry at the latest: nobody waits for its answers.
+    const dumping = this.#dumpServer?.stop();
     await this.registry.stop();
+    await dumping;
   }
 
   async #flush(): Promise<void> {
