@@ -45,6 +45,9 @@ describe('what operators tell a cluster', () => {
     await settle();
     expect(coordination(b)).toContain('shut-down-remotely');
     expect(await cluster.owners()).toEqual(['a', 'a', 'a']);
+    const { items } = await a.engine.operations.queries.job(JOB);
+    const running = items.filter(({ running: mark }) => mark?.instanceId === b.instanceId);
+    expect(running.map(({ status }) => status)).toContain('RUNNING');
     release.resolve();
     await cluster.clock.advance(100);
     expect(cluster.itemsAt(before)).toEqual([0, 1, 2]);

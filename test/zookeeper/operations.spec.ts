@@ -84,7 +84,9 @@ describe.each<Client>(['wire', 'native'])('operators of jobs on a real ZooKeeper
     await cluster.until(() => cluster.calls.length === 6);
     const job = await queries.job(JOB);
     expect(job).toMatchObject({ status: 'OK', leader: a?.instanceId, instanceCount: 2, ignored: [] });
-    expect(job.items.every(({ status, running }) => status === 'RUNNING' && running?.isOnline)).toBe(true);
+    expect(job.items.every(({ status, running }) => status === 'RUNNING' && running?.isLeftBehind === false)).toBe(
+      true,
+    );
     expect(await queries.why(JOB, 0)).toMatchObject({
       verdict: 'running',
       reasons: [{ code: 'running' }, { code: 'next-fire' }],

@@ -54,6 +54,7 @@ export type {
   JobDetails,
   JobInstance,
   JobItem,
+  JobItemMark,
   JobList,
   JobQueries,
   JobServer,

@@ -53,6 +53,7 @@ export const layout = {
   trigger: (id: string) => `trigger/${id}`,
   plan: 'extension/plan',
   pause: 'extension/pause',
+  witnesses: 'extension/sessions',
   witness: (id: string) => `extension/sessions/${id}`,
 } as const;
 

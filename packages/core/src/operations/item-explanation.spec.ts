@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { decodeJobConfig, encodeJobConfig } from '../coordination/job-yaml.js';
 import { defineJob } from '../job/define-job.js';
 import { explainItem, type ItemExplanation } from './item-explanation.js';
-import { itemStatus, type JobHealth, jobHealth } from './job-health.js';
-import type { InstanceReading, ItemReading, JobReading } from './job-reading.js';
+import { isStandingBy, itemStatus, type JobHealth, jobHealth } from './job-health.js';
+import type { InstanceReading, ItemReading, JobReading, MarkReading } from './job-reading.js';
 
 const NOW = Date.UTC(2027, 0, 1);
 const A = '10.0.0.1@-@a';
@@ -17,6 +17,8 @@ const instance = (instanceId: string, withdrawal: InstanceReading['withdrawal'] 
   withdrawal,
   since: NOW - 60_000,
 });
+
+const mark = (instanceId: string, since: number, isLasting = false): MarkReading => ({ instanceId, since, isLasting });
 
 const item = (change: Partial<ItemReading> = {}): ItemReading => ({
   item: 0,
@@ -51,6 +53,7 @@ function reading(change: Partial<JobReading> = {}): JobReading {
       [1, B],
     ]),
     items: [],
+    witnesses: new Set(),
     awaitingFailover: new Set(),
     pause: null,
     ignored: [],
@@ -78,7 +81,7 @@ const said = ({ verdict, reasons }: ItemExplanation): string[] => [
 describe('why an item runs or does not', () => {
   it.each<[string, Partial<JobReading>, Partial<ItemReading>, string[]]>([
     ['nothing is in its way', {}, {}, ['waiting', 'next-fire']],
-    ['it runs', {}, { running: { instanceId: A, since: NOW - 5000 } }, ['running', 'running', 'next-fire']],
+    ['it runs', {}, { running: mark(A, NOW - 5000) }, ['running', 'running', 'next-fire']],
     [
       'the job is paused',
       { pause: { reason: 'x', by: '', until: NOW + 1 } },
@@ -119,8 +122,20 @@ describe('why an item runs or does not', () => {
     [
       'a mark was left behind',
       {},
-      { running: { instanceId: '10.0.0.9@-@dead', since: NOW } },
+      { running: mark('10.0.0.9@-@dead', NOW, true) },
       ['blocked', 'mark-left-behind!', 'next-fire'],
+    ],
+    [
+      'an instance that was told to stop still runs it',
+      {},
+      { running: mark('10.0.0.9@-@leaving', NOW) },
+      ['running', 'running', 'next-fire'],
+    ],
+    [
+      'an instance that was told to stop still stands by its lasting mark',
+      { witnesses: new Set(['10.0.0.9@-@leaving']) },
+      { running: mark('10.0.0.9@-@leaving', NOW, true) },
+      ['running', 'running', 'next-fire'],
     ],
     [
       'its run died with its instance',
@@ -153,7 +168,7 @@ describe('why an item runs or does not', () => {
   it('names moments and instances', () => {
     const { reasons } = explainItem(
       reading({ pause: { reason: 'stocktaking', by: 'ann', until: NOW + 4 * 3_600_000 } }),
-      item({ running: { instanceId: A, since: NOW - 5000 } }),
+      item({ running: mark(A, NOW - 5000) }),
       NOW,
     );
     expect(reasons.map(({ text: sentence }) => sentence)).toEqual([
@@ -167,8 +182,7 @@ describe('why an item runs or does not', () => {
     fc.assert(
       fc.property(anyReading, anyItem, (job, one) => {
         const { verdict, reasons } = explainItem(job, one, NOW);
-        const runs =
-          one.running !== null && job.instances.some(({ instanceId }) => instanceId === one.running?.instanceId);
+        const runs = one.running !== null && isStandingBy(job, one.running);
         expect(reasons.length).toBeGreaterThan(0);
         expect(verdict === 'running').toBe(runs);
         if (!runs) expect(verdict === 'blocked').toBe(reasons.some(({ blocks }) => blocks));
@@ -206,7 +220,9 @@ const anyItem = fc
   .record({
     owner: fc.constantFrom(A, B, null),
     disabled: fc.boolean(),
-    running: fc.option(fc.record({ instanceId: fc.constantFrom(A, 'dead'), since: fc.constant(NOW) })),
+    running: fc.option(
+      fc.record({ instanceId: fc.constantFrom(A, 'dead'), since: fc.constant(NOW), isLasting: fc.boolean() }),
+    ),
   })
   .map(item);
 

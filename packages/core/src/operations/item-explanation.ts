@@ -1,5 +1,5 @@
 import { isPausedAt } from '../coordination/pause.js';
-import { instanceOf, isEnabledServer, isLive } from './job-health.js';
+import { instanceOf, isEnabledServer, isStandingBy } from './job-health.js';
 import type { ItemReading, JobReading } from './job-reading.js';
 import { plannedFires } from './planned-fires.js';
 
@@ -129,7 +129,7 @@ const mark: Cause = (reading, { running }) => {
   if (running === null) return null;
   const who = running.instanceId ?? 'an instance that did not say which';
   const more = { at: running.since, ...(running.instanceId === null ? {} : { instanceId: running.instanceId }) };
-  return isLive(reading, running.instanceId)
+  return isStandingBy(reading, running)
     ? { code: 'running', text: `it runs on ${who} since ${when(running.since)}`, blocks: false, ...more }
     : blocks('mark-left-behind', `${who}, which is gone, left its mark of ${when(running.since)} behind`, more);
 };

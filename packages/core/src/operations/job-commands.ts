@@ -177,7 +177,7 @@ export class JobCommands {
   ): Promise<UpdateResult> {
     const node = await this.catalogue.config(jobName);
     const before = definitionOf(node);
-    const wanted = this.#edited(jobName, node, changes, options.replace ?? false);
+    const wanted = this.#edited(jobName, node, given(changes), options.replace ?? false);
     const expected = options.version ?? node.stat.version;
     if (node.stat.version !== expected)
       throw configurationConflict(wanted.definition, before, expected, node.stat.version);
@@ -277,6 +277,8 @@ export class JobCommands {
       if (name !== undefined && name !== jobName)
         throw invalidArgument('name', name, `expected '${jobName}': a job that is renamed is another job`);
     }
+    if (changes.className !== undefined)
+      throw invalidArgument('className', changes.className, 'expected none: it is no part of what can be changed here');
     const stored = decodeJobConfig(node.value);
     if (!stored.readable && !replace) {
       const remedy = 'give the whole definition and replace: true';
@@ -293,6 +295,11 @@ export class JobCommands {
     const definition = defineJob({ ...changes, name: jobName, shardingTotalCount }, { now });
     return editConfiguration({ definition, extra }, {}, now);
   }
+}
+
+/** What is `undefined` was not given; what is `null` gets its default. */
+function given(changes: Partial<JobOptions>): Partial<JobOptions> {
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
 }
 
 function done(changes: readonly NodeChange[]): CommandResult {

@@ -1,5 +1,5 @@
 import { isPausedAt } from '../coordination/pause.js';
-import type { InstanceReading, ItemReading, JobReading } from './job-reading.js';
+import type { InstanceReading, ItemReading, JobReading, MarkReading } from './job-reading.js';
 
 /**
  * How a job is, in ElasticJob's words where it has them, the first that applies:
@@ -15,7 +15,7 @@ export type JobHealth = 'CRASHED' | 'MISCONFIGURED' | 'DISABLED' | 'PAUSED' | 'S
 /**
  * How an item is, in ElasticJob's words, the first that applies:
  * - `DISABLED`: an operator switched it off.
- * - `RUNNING`: its mark is there, and the instance that made it.
+ * - `RUNNING`: its mark is there, and not left behind by an instance that is gone.
  * - `SHARDING_FLAG`: it has no owner that is registered.
  * - `PENDING`: its owner waits for the next fire.
  */
@@ -34,7 +34,7 @@ export function jobHealth(reading: JobReading, now: number): JobHealth {
 /** What {@link JobReading} says of one of its items. */
 export function itemStatus(reading: JobReading, { disabled, running, owner }: ItemReading): ItemStatus {
   if (disabled) return 'DISABLED';
-  if (running !== null && isLive(reading, running.instanceId)) return 'RUNNING';
+  if (running !== null && isStandingBy(reading, running)) return 'RUNNING';
   return instanceOf(reading, owner) === undefined ? 'SHARDING_FLAG' : 'PENDING';
 }
 
@@ -48,9 +48,13 @@ export function instanceOf(reading: JobReading, instanceId: string | null): Inst
   return reading.instances.find((instance) => instance.instanceId === instanceId);
 }
 
-/** Whether who made a mark is registered; of marks that name nobody, as old Java members make them, it is believed. */
-export function isLive(reading: JobReading, instanceId: string | null): boolean {
-  return instanceId === null || instanceOf(reading, instanceId) !== undefined;
+/**
+ * Whether somebody stands by a mark: not where it outlived its session and its instance is gone. An instance that was told
+ * to stop is registered no more and may still be running the item.
+ */
+export function isStandingBy(reading: JobReading, { instanceId, isLasting }: MarkReading): boolean {
+  if (!isLasting || instanceId === null) return true;
+  return instanceOf(reading, instanceId) !== undefined || reading.witnesses.has(instanceId);
 }
 
 function isEnabled(reading: JobReading, { serverIp }: InstanceReading): boolean {

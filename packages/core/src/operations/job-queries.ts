@@ -12,12 +12,19 @@ import {
   type ItemStatus,
   instanceOf,
   isEnabledServer,
-  isLive,
+  isStandingBy,
   itemStatus,
   type JobHealth,
   jobHealth,
 } from './job-health.js';
-import { type IgnoredNode, type ItemReading, type JobReading, looksLikeJava, readJob } from './job-reading.js';
+import {
+  type IgnoredNode,
+  type ItemChoice,
+  type ItemReading,
+  type JobReading,
+  looksLikeJava,
+  readJob,
+} from './job-reading.js';
 import { type PlannedFires, plannedFires } from './planned-fires.js';
 import { maskProps, maskSecrets } from './sensitive-values.js';
 
@@ -69,6 +76,18 @@ export interface JobInstance {
   readonly items: readonly number[];
 }
 
+/** The mark of a run. */
+export interface JobItemMark {
+  /** Who runs the item; `null` if an old Java member did not say. */
+  readonly instanceId: string | null;
+  /** When it was made, epoch milliseconds by the registry's clock. */
+  readonly since: number;
+  /** Whether it stays when the session that made it ends, as marks with failover do. */
+  readonly isLasting: boolean;
+  /** Whether the instance is gone, and its run with it. */
+  readonly isLeftBehind: boolean;
+}
+
 /** An item of a job. */
 export interface JobItem {
   readonly item: number;
@@ -78,8 +97,8 @@ export interface JobItem {
   readonly serverIp: string | null;
   readonly isOwnerOnline: boolean;
   readonly disabled: boolean;
-  /** Who runs it, since when by the registry's clock, and whether that instance is still registered. */
-  readonly running: (ItemReading['running'] & { readonly isOnline: boolean }) | null;
+  /** Who runs it, and since when. */
+  readonly running: JobItemMark | null;
   /** The instance that took it over from one that died; `null` if none did. */
   readonly failover: string | null;
   /** Its run died with its instance, and nobody has taken it over yet. */
@@ -151,7 +170,7 @@ export class JobQueries {
   /** All jobs; with `server`, those that know this server. */
   async jobs({ server }: { readonly server?: string } = {}): Promise<JobList> {
     const names = server === undefined ? await this.catalogue.names() : await this.catalogue.jobsOf(server);
-    const readings = await mapBounded(names, JOBS_AT_ONCE, (name) => readJob(this.catalogue.reader, name, 'summary'));
+    const readings = await mapBounded(names, JOBS_AT_ONCE, (name) => readJob(this.catalogue.reader, name, 'none'));
     const now = this.clock.now();
     const strays = names.filter((_, index) => readings[index] === null);
     const found = readings.filter((reading) => reading !== null);
@@ -163,13 +182,13 @@ export class JobQueries {
 
   /** Everything about one job. */
   async job(jobName: string): Promise<JobDetails> {
-    return details(await this.#read(jobName), this.clock.now());
+    return details(await this.#read(jobName, 'all'), this.clock.now());
   }
 
   /** All servers that any job knows, in the order of their addresses as texts. */
   async servers(): Promise<ServerSummary[]> {
     const names = await this.catalogue.names();
-    const readings = await mapBounded(names, JOBS_AT_ONCE, (name) => readJob(this.catalogue.reader, name, 'summary'));
+    const readings = await mapBounded(names, JOBS_AT_ONCE, (name) => readJob(this.catalogue.reader, name, 'none'));
     return serverSummaries(readings.filter((reading) => reading !== null));
   }
 
@@ -200,22 +219,22 @@ export class JobQueries {
   async nextFires(jobName: string, count = 10): Promise<PlannedFires> {
     if (!Number.isSafeInteger(count) || count < 1 || count > MOST_FIRES)
       throw invalidArgument('count', count, `expected 1 to ${MOST_FIRES}`);
-    const { stored, pause } = await this.#read(jobName, 'summary');
+    const { stored, pause } = await this.#read(jobName, 'none');
     return plannedFires(stored, pause, this.clock.now(), count);
   }
 
   /** Why an item runs, or does not. */
   async why(jobName: string, item: number): Promise<ItemExplanation> {
-    const reading = await this.#read(jobName);
-    const found = reading.items.find((each) => each.item === item);
+    const reading = await this.#read(jobName, item);
+    const [found] = reading.items;
     if (found !== undefined) return explainItem(reading, found, this.clock.now());
     await this.catalogue.assertItem(jobName, item);
     throw invalidArgument('item', item, 'expected one that is listed: there are too many to look at');
   }
 
-  async #read(jobName: string, extent?: 'summary'): Promise<JobReading> {
+  async #read(jobName: string, items: ItemChoice): Promise<JobReading> {
     await this.catalogue.config(jobName);
-    const reading = await readJob(this.catalogue.reader, jobName, extent);
+    const reading = await readJob(this.catalogue.reader, jobName, items);
     if (reading === null) throw await this.catalogue.unknownJob(jobName);
     return reading;
   }
@@ -279,7 +298,7 @@ function itemOf(reading: JobReading, item: ItemReading): JobItem {
     status: itemStatus(reading, item),
     serverIp: owner?.serverIp ?? (item.owner === null ? null : serverIpOf(item.owner)),
     isOwnerOnline: owner !== undefined,
-    running: running === null ? null : { ...running, isOnline: isLive(reading, running.instanceId) },
+    running: running === null ? null : { ...running, isLeftBehind: !isStandingBy(reading, running) },
     awaitsFailover: reading.awaitingFailover.has(item.item),
   };
 }

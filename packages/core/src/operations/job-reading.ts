@@ -26,13 +26,22 @@ export interface InstanceReading {
   readonly since: number;
 }
 
+/** The mark of a run. */
+export interface MarkReading {
+  /** Who runs the item; `null` if an old Java member did not say. */
+  readonly instanceId: string | null;
+  /** When it was made, by the registry's clock. */
+  readonly since: number;
+  /** Whether it stays when the session that made it ends, as marks with failover do. */
+  readonly isLasting: boolean;
+}
+
 /** What stands at one item. */
 export interface ItemReading {
   readonly item: number;
   readonly owner: string | null;
   readonly disabled: boolean;
-  /** Its mark: who runs it (`null` if an old Java member did not say), and since when by the registry's clock. */
-  readonly running: { readonly instanceId: string | null; readonly since: number } | null;
+  readonly running: MarkReading | null;
   /** The instance that took the item over from one that died. */
   readonly failover: string | null;
   /** A fire fell into a run of the item and is to be made up for. */
@@ -58,8 +67,10 @@ export interface JobReading {
   readonly resharding: { readonly since: number | null; readonly processing: boolean };
   /** Owners of the items that have one. */
   readonly owners: ReadonlyMap<number, string>;
-  /** Ascending; with the extent `summary` none. */
+  /** Those that were asked for, ascending. */
   readonly items: readonly ItemReading[];
+  /** Instances that say of lasting marks that they still stand by them, registered or not. */
+  readonly witnesses: ReadonlySet<string>;
   /** Items of instances that died, which nobody has taken over yet. */
   readonly awaitingFailover: ReadonlySet<number>;
   readonly pause: Pause | null;
@@ -69,30 +80,33 @@ export interface JobReading {
 /** Items beyond are not listed: a count of two thousand million is a legal definition. */
 const LISTED_ITEMS = 20_000;
 
-/** Reads a job; `null` if the registry has none of this name. `summary` leaves out what grows with the items. */
-export async function readJob(
-  reader: NodeReader,
-  jobName: string,
-  extent: 'summary' | 'whole' = 'whole',
-): Promise<JobReading | null> {
+/** Which items are read of a job: what is read of it grows with them. */
+export type ItemChoice = 'none' | 'all' | number;
+
+/** Reads a job; `null` if the registry has none of this name. */
+export async function readJob(reader: NodeReader, jobName: string, items: ItemChoice): Promise<JobReading | null> {
   const at = (path: string): string => jobPath(jobName, path);
   const config = await reader.read(at(layout.config));
   if (config === null) return null;
   const stored = decodeJobConfig(config.value);
   const ignored: IgnoredNode[] = stored.readable ? [] : [{ path: config.path, problem: stored.problem }];
-  const [root, instances, servers, leader, resharding, pause, items, awaiting] = await Promise.all([
+  const ifItems = (path: string): Promise<ChildList | null> | null =>
+    items === 'none' ? null : reader.children(at(path));
+  const [root, instances, servers, leader, resharding, pause, listed, awaiting, witnesses] = await Promise.all([
     reader.read(jobName),
     childNodes(reader, at(layout.instances)),
     childNodes(reader, at(layout.servers)),
     reader.read(at(layout.leader)),
     readResharding(reader, jobName),
     reader.read(at(layout.pause)),
-    extent === 'whole' ? reader.children(at(layout.items)) : null,
-    extent === 'whole' ? reader.children(at(FAILOVER_ITEMS)) : null,
+    ifItems(layout.items),
+    ifItems(layout.failoverItems),
+    ifItems(layout.witnesses),
   ]);
   const count = countOf(stored);
-  const existing = itemNumbers(at(layout.items), items, count, ignored);
-  const owners = resharding.planned ?? (await readOwners(reader, jobName, count, items));
+  const existing = itemNumbers(at(layout.items), listed, count, ignored);
+  const owners = resharding.planned ?? (await readOwners(reader, jobName, count, listed));
+  const chosen = chosenItems(items, existing, count);
   return {
     jobName,
     className: root?.value ?? '',
@@ -103,15 +117,13 @@ export async function readJob(
     leader: leader?.value ?? null,
     resharding,
     owners,
-    items: extent === 'whole' ? await readItems(reader, jobName, existing, count, owners) : [],
-    awaitingFailover: new Set(itemNumbers(at(FAILOVER_ITEMS), awaiting, null, ignored)),
+    items: await readItems(reader, jobName, chosen, new Set(existing), owners),
+    witnesses: new Set(witnesses?.names),
+    awaitingFailover: new Set(itemNumbers(at(layout.failoverItems), awaiting, null, ignored)),
     pause: pause === null ? null : decodePause(pause.value),
     ignored,
   };
 }
-
-/** Items of dead instances, as failover lists them. */
-const FAILOVER_ITEMS = 'leader/failover/items';
 
 /**
  * Whether an instance is one of a Java member, going by its id: Java's ends with the bare process id, ours does not unless
@@ -170,20 +182,26 @@ async function readOwners(
 }
 
 /** The items that have a node, and those that the definition has besides. */
+function chosenItems(items: ItemChoice, existing: readonly number[], count: number | null): number[] {
+  if (items === 'none') return [];
+  const counted = Array.from({ length: Math.min(count ?? 0, LISTED_ITEMS) }, (_, item) => item);
+  const all = [...new Set([...existing, ...counted])].sort((one, other) => one - other);
+  return items === 'all' ? all : all.filter((item) => item === items);
+}
+
 async function readItems(
   reader: NodeReader,
   jobName: string,
-  existing: readonly number[],
-  count: number | null,
+  items: readonly number[],
+  existing: ReadonlySet<number>,
   owners: ReadonlyMap<number, string>,
 ): Promise<ItemReading[]> {
-  const known = new Set(existing);
-  const missing = Array.from({ length: Math.min(count ?? 0, LISTED_ITEMS) }, (_, item) => item).filter(
-    (item) => !known.has(item),
+  return Promise.all(
+    items.map((item) => {
+      const owner = owners.get(item) ?? null;
+      return existing.has(item) ? readItem(reader, jobName, item, owner) : emptyItem(item, owner);
+    }),
   );
-  const read = await Promise.all(existing.map((item) => readItem(reader, jobName, item, owners.get(item) ?? null)));
-  const empty = missing.map((item) => emptyItem(item, owners.get(item) ?? null));
-  return [...read, ...empty].sort((one, other) => one.item - other.item);
 }
 
 function emptyItem(item: number, owner: string | null): ItemReading {
@@ -199,10 +217,14 @@ async function readItem(reader: NodeReader, jobName: string, item: number, owner
     item,
     owner,
     disabled: parts.has('disabled'),
-    running: running === null ? null : { instanceId: running.value || null, since: running.stat.ctime },
+    running: running === null ? null : toMark(running),
     failover: failover === null ? null : failover.value,
     misfire: parts.has('misfire'),
   };
+}
+
+function toMark({ value, stat }: RegistryNode): MarkReading {
+  return { instanceId: value || null, since: stat.ctime, isLasting: stat.ephemeralOwner === 0n };
 }
 
 /** The items of a list of nodes, ascending; what is no item, or one beyond the count, is told of. */

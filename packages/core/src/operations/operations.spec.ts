@@ -366,6 +366,18 @@ describe('a definition', () => {
     expect((await operations.queries.configuration('invoice')).definition?.shardingTotalCount).toBe(4);
   });
 
+  it('keeps what is undefined, gives what is null its default, and has no class', async () => {
+    const { commands, queries } = operations;
+    await commands.updateConfiguration('invoice', JSON.parse('{"timeZone":null}'));
+    const changes: object = { cron: undefined, description: 'x' };
+    await commands.updateConfiguration('invoice', changes);
+    const { definition } = await queries.configuration('invoice');
+    expect(definition).toMatchObject({ cron: '0 0 3 * * ?', timeZone: null, description: 'x' });
+    await expect(commands.updateConfiguration('invoice', { className: 'x' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+  });
+
   it('is replaced as a whole, with defaults for what is left out', async () => {
     await operations.commands.updateConfiguration('invoice', { shardingTotalCount: 4 }, { replace: true });
     const { definition, extra } = await operations.queries.configuration('invoice', { secrets: true });
@@ -465,7 +477,7 @@ describe('what is asked about jobs', () => {
           owner: A,
           serverIp: '10.0.0.1',
           isOwnerOnline: true,
-          running: { instanceId: A, since: START, isOnline: true },
+          running: { instanceId: A, since: START, isLasting: false, isLeftBehind: false },
         },
         {
           item: 1,

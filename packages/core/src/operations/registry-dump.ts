@@ -1,5 +1,5 @@
-import type { NodeReader } from './bounded-reader.js';
-import type { Catalogue } from './catalogue.js';
+import { mapBounded, type NodeReader } from './bounded-reader.js';
+import { type Catalogue, JOBS_AT_ONCE } from './catalogue.js';
 import { maskAddresses, maskSecrets } from './sensitive-values.js';
 
 /** A node of a dump. */
@@ -23,7 +23,9 @@ export class RegistryDump {
 
   /** Everything of the namespace, job by job. */
   async namespace(): Promise<string> {
-    return render(await nodesBelow(this.catalogue.reader, ''));
+    const { reader } = this.catalogue;
+    const names = (await this.catalogue.names()).toReversed();
+    return render((await mapBounded(names, JOBS_AT_ONCE, (name) => nodesFrom(reader, name))).flat());
   }
 }
 
@@ -35,14 +37,14 @@ function render(nodes: readonly DumpedNode[]): string {
 
 async function nodesBelow(reader: NodeReader, parent: string): Promise<DumpedNode[]> {
   const names = (await reader.children(parent))?.names ?? [];
-  const parts = await Promise.all(
-    names.toReversed().map(async (name): Promise<DumpedNode[]> => {
-      const path = parent === '' ? name : `${parent}/${name}`;
-      const node = await reader.read(path);
-      if (node === null) return [];
-      const below = node.stat.numChildren > 0 ? await nodesBelow(reader, path) : [];
-      return [{ path, value: node.value }, ...below];
-    }),
-  );
+  const parts = await Promise.all(names.toReversed().map((name) => nodesFrom(reader, `${parent}/${name}`)));
   return parts.flat();
+}
+
+/** A node and what is below it; nothing if it has gone since it was listed. */
+async function nodesFrom(reader: NodeReader, path: string): Promise<DumpedNode[]> {
+  const node = await reader.read(path);
+  if (node === null) return [];
+  const below = node.stat.numChildren > 0 ? await nodesBelow(reader, path) : [];
+  return [{ path, value: node.value }, ...below];
 }
