@@ -65,6 +65,30 @@ describe('a job that is paused', () => {
     expect(skips(a)).toEqual(['paused:0,1,2']);
   });
 
+  it('says so, and by whom until when, as long as it is', async () => {
+    begin();
+    const a = await cluster.start('a');
+    const until = cluster.clock.now() + 5 * SECOND;
+    await pause({ by: 'ann', until });
+    expect(a.engine.job(JOB).status().pause).toEqual({ reason: 'stocktaking', by: 'ann', until });
+    await cluster.clock.advanceTo(until);
+    expect(a.engine.job(JOB).status().pause).toBeNull();
+  });
+
+  it('is paused for an instance that was cut off meanwhile, from the moment in which it is back', async () => {
+    begin();
+    await cluster.start('a');
+    const b = await cluster.start('b');
+    const { id } = b.registry.session;
+    cluster.server.cut(id);
+    await settle();
+    await pause({});
+    cluster.server.restore(id);
+    await cluster.clock.advance(5 * SECOND);
+    expect(cluster.calls).toEqual([]);
+    expect(skips(b)).toContain('paused:0,2');
+  });
+
   it('is paused for an instance that joins meanwhile', async () => {
     begin();
     await cluster.start('a');

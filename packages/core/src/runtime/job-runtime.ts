@@ -3,7 +3,7 @@ import type { CrashedRun } from '../coordination/failover.js';
 import { jobPath, layout } from '../coordination/job-layout.js';
 import { JobMember, type MemberEvent, type MemberHooks } from '../coordination/job-member.js';
 import { decodeJobConfig } from '../coordination/job-yaml.js';
-import { isPausedAt } from '../coordination/pause.js';
+import { isPausedAt, type Pause } from '../coordination/pause.js';
 import { publish } from '../coordination/publication.js';
 import { type Claim, RunningMarks } from '../coordination/running-marks.js';
 import { type DueItems, FireBook } from '../execution/fire-book.js';
@@ -100,6 +100,7 @@ export class JobRuntime implements Lifecycle {
       instances: [...(view?.members.keys() ?? [])],
       items: this.#fires.items,
       runningItems: this.#runs.runningItems,
+      pause: this.#pauseAt(this.services.clock.now()),
       nextFire: this.#timer.next(1)[0] ?? null,
     };
   }
@@ -227,6 +228,12 @@ export class JobRuntime implements Lifecycle {
     this.#dispatch(this.#dueFor(scheduledAt), 'NORMAL_TRIGGER');
   }
 
+  /** The pause that a planned time falls into. */
+  #pauseAt(at: number): Pause | null {
+    const pause = this.#member.view?.pause ?? null;
+    return isPausedAt(pause, at) ? pause : null;
+  }
+
   #dueFor(scheduledAt: number): DueItems[] {
     if (!this.#member.isConnected) return this.#fires.miss(scheduledAt, 'no-session');
     return this.#member.isCurrent() ? this.#fires.due(scheduledAt) : this.#fires.park(scheduledAt);
@@ -238,7 +245,7 @@ export class JobRuntime implements Lifecycle {
         this.#skip(scheduledAt, items, skip);
         continue;
       }
-      if (isPausedAt(this.#member.view?.pause ?? null, scheduledAt)) {
+      if (this.#pauseAt(scheduledAt) !== null) {
         this.#skip(scheduledAt, items, 'paused');
         continue;
       }
@@ -336,9 +343,8 @@ export class JobRuntime implements Lifecycle {
   /** What is taken over runs at once or not here: there has to be a place for it in the pool. */
   #room(): { places: number; busy: readonly number[] } {
     const busy = this.#runs.runningItems;
-    const pause = this.#member.view?.pause ?? null;
     const fires = this.#state === 'active' || this.#state === 'starting';
-    const starts = fires && !isPausedAt(pause, this.services.clock.now());
+    const starts = fires && this.#pauseAt(this.services.clock.now()) === null;
     return { places: starts ? Math.max(0, this.#job.poolSize - busy.length) : 0, busy };
   }
 

@@ -1,3 +1,5 @@
+import type { Pause } from '../coordination/pause.js';
+
 /**
  * - `new`: made, nothing done.
  * - `starting`: publishing the definition and registering.
@@ -32,6 +34,8 @@ export interface JobStatus {
   readonly items: readonly number[];
   /** Items that run on this instance now. */
   readonly runningItems: readonly number[];
-  /** Next planned time, epoch milliseconds. */
+  /** What keeps the job from starting anything now, on all instances; `null` if nothing does. */
+  readonly pause: Pause | null;
+  /** Next planned time, epoch milliseconds, also if it falls into a pause. */
   readonly nextFire: number | null;
 }
