@@ -133,10 +133,21 @@ describe('the mark of a running item', () => {
     it('is given up when its instance leaves, whose late release touches nothing', async () => {
       const [a, b] = await Promise.all([marksOf('a'), marksOf('b')]);
       await a.marks.claim(0, current, 1n);
-      await a.marks.giveUp();
+      await a.marks.giveUp(1n);
       expect(await b.marks.claim(0, current)).toMatchObject({ claimed: true });
       await a.marks.release(0);
       expect(await holder(b.registry)).toBe('b');
+    });
+
+    it('is left alone by an instance that leaves in a later session than the one that made it', async () => {
+      const [a, b] = await Promise.all([marksOf('a'), marksOf('b')]);
+      await a.marks.claim(0, current, 1n);
+      await b.registry.remove('job/sharding/0/running');
+      await b.marks.claim(0, current, 2n);
+      await a.marks.giveUp(3n);
+      await a.marks.giveUp(null);
+      expect(await holder(b.registry)).toBe('b');
+      await b.marks.release(0);
     });
   });
 });

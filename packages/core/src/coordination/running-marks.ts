@@ -71,10 +71,11 @@ export class RunningMarks {
 
   /**
    * Takes the marks away that would outlive this instance, of runs that it leaves behind: somebody ordered it to leave, and
-   * nobody is to take its runs for crashed.
+   * nobody is to take its runs for crashed. A mark of a former session, of another witness, is not its own any more.
    */
-  async giveUp(): Promise<void> {
-    for (const item of [...this.#lasting.keys()]) {
+  async giveUp(witness: bigint | null): Promise<void> {
+    for (const [item, made] of [...this.#lasting]) {
+      if (made !== witness) continue;
       await this.release(item);
       this.#givenUp.add(item);
     }

@@ -410,7 +410,7 @@ export class JobRuntime implements Lifecycle {
       },
       giveUp: async () => {
         await this.#member.failover.withdraw();
-        await this.#marks.giveUp();
+        await this.#marks.giveUp(this.#member.witness);
       },
     });
     this.#moveTo('stopped');
