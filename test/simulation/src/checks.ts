@@ -1,4 +1,5 @@
 import type { TraceEvent } from '@elasticjob/core';
+import { failoverChecks, hasGone } from './failover-checks.js';
 import { ownerOf } from './ledger.js';
 import type { Call, SimulatedProcess } from './process.js';
 import type { Transaction } from './protocol.js';
@@ -42,6 +43,7 @@ export function allChecks(world: World): Check[] {
     onlyTheLeaderPlans(world),
     noShutDownUnasked(world),
     leavesNothing(world),
+    ...failoverChecks(world),
   ];
 }
 
@@ -82,15 +84,16 @@ function marksAreTheirMakers(world: World): Check {
   const owners = new Map<string, bigint>();
   return {
     promise: 'G1',
-    words: 'only who made a mark removes it',
+    words: 'only who made a mark removes it, and whoever takes a crashed run over',
     committed({ session, changes, closes }) {
       for (const change of changes) {
         if (!change.path.endsWith('/running')) continue;
-        if (change.kind === 'created') owners.set(change.path, change.owner);
+        if (change.kind === 'created') owners.set(change.path, session);
         if (change.kind !== 'deleted') continue;
         const owner = owners.get(change.path);
         owners.delete(change.path);
         if (closes || owner === session || world.isOperator(session)) continue;
+        if (owner !== undefined && hasGone(world, owner)) continue;
         return `session ${session} removes ${change.path}, which session ${owner} made`;
       }
       return null;
@@ -243,6 +246,8 @@ function noActingOnHalfAnAssignment(world: World): Check {
       const mark = world.ledger.mark(event, event.fencingToken);
       if (mark === undefined)
         return `${process.name} starts ${nameOf(event)} with a token nobody made: ${event.fencingToken}`;
+      // A crashed run is whoever's took it over, whatever the assignment.
+      if (event.source === 'FAILOVER') return null;
       if (mark.flagged)
         return `${process.name} starts ${nameOf(event)} under mark ${event.fencingToken}, made while a flag was up`;
       if (world.tampered.has(event.jobName) || mark.plan === null) return null;
@@ -332,7 +337,7 @@ function leavesNothing(world: World): Check {
     words: 'an orderly leave leaves nothing of the instance in the registry',
     left(process) {
       if (world.wasCutOff(process)) return null;
-      const left = world.ensemble.leader.ownedBy(process.sessions);
+      const left = [...world.ensemble.leader.ownedBy(process.sessions), ...world.ledger.signedBy(process.sessions)];
       return left.length === 0 ? null : `${process.name} has left, and left behind ${left}`;
     },
   };

@@ -14,6 +14,12 @@ const AWAY = { short: [50, 2500], long: [3000, 9000] } as const;
 
 const FAULTS: readonly Fault[] = [
   { name: 'crash', weight: 3, strike: crash },
+  {
+    name: 'crash in mid-run',
+    weight: 3,
+    when: ({ jobs }) => jobs.some(({ failover }) => failover),
+    strike: crashInRun,
+  },
   { name: 'pause', weight: 3, strike: pause },
   { name: 'disconnect', weight: 4, strike: (_world, target) => target.driver.disconnect(false) },
   { name: 'partition', weight: 4, strike: partition },
@@ -95,6 +101,14 @@ function crash(world: World, target: SimulatedProcess): void {
   world.ended(target);
   const again = world.random.chance(0.5) ? target.instanceId : undefined;
   if (world.random.chance(0.8)) world.after(world.random.between(50, 6000), () => rejoin(world, again));
+}
+
+/** Of a job with failover, if it runs anywhere. */
+function crashInRun(world: World): void {
+  const failedOver = world.jobs.filter(({ failover }) => failover).map(({ name }) => name);
+  const runners = world.living.filter(({ calls }) => [...calls].some(({ jobName }) => failedOver.includes(jobName)));
+  const target = runners.length === 0 ? undefined : world.random.pick(runners);
+  if (target !== undefined) crash(world, target);
 }
 
 /** The same id only once its former process is gone. */

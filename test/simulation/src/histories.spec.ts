@@ -29,6 +29,7 @@ describe('histories drawn from seeds', () => {
     // What did not happen was not tested either.
     const total = (what: string): number => results.reduce((sum, { counts }) => sum + (counts[what] ?? 0), 0);
     expect(total('runs')).toBeGreaterThan(HISTORIES * 20);
+    expect(total('taken over')).toBeGreaterThan(HISTORIES / 8);
     for (const fault of ['crash', 'pause', 'partition', 'expiry', 'disconnect', 'leave', 'server partition']) {
       expect(total(fault), fault).toBeGreaterThan(HISTORIES / 4);
     }

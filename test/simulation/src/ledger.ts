@@ -25,6 +25,8 @@ export interface Mark {
   readonly flagged: boolean;
   /** The assignment in force then. */
   readonly plan: PlanInForce | null;
+  /** The session of whoever had taken a crashed run of the item over then. */
+  readonly takenBy: bigint | null;
 }
 
 /** What every server will agree on, kept for the checks: marks, assignments, the ends of sessions. */
@@ -33,6 +35,7 @@ export class Ledger {
   /** True time at which each session ended. */
   readonly ended = new Map<bigint, number>();
   readonly #plans = new Map<string, PlanInForce[]>();
+  readonly #signed = new Map<string, bigint>();
 
   constructor(
     private readonly ensemble: Ensemble,
@@ -64,6 +67,11 @@ export class Ledger {
     return this.ensemble.leader.tree.owner(`/${NAMESPACE}/${jobName}/${path}`);
   }
 
+  /** Nodes in which these sessions said that they run an item, or take a crashed run over, and which are still there. */
+  signedBy(sessions: ReadonlySet<bigint>): string[] {
+    return [...this.#signed].filter(([, session]) => sessions.has(session)).map(([path]) => path);
+  }
+
   /** Whether a flag of resharding is up. */
   flagged(jobName: string): boolean {
     return this.children(jobName, 'leader/sharding').length > 0;
@@ -83,11 +91,15 @@ export class Ledger {
     for (const { kind, path } of changes) {
       const [, , jobName = '', first, second, third] = path.split('/');
       if (kind === 'deleted' && first === 'leader' && second === 'sharding') this.#lowered(jobName);
+      const signs = third === 'running' || third === 'failovering';
+      if (signs && kind === 'created') this.#signed.set(path, session);
+      if (signs && kind === 'deleted') this.#signed.delete(path);
       if (kind === 'created' && first === 'sharding' && third === 'running') {
         const flagged = this.flagged(jobName);
         const plan = this.plans(jobName).at(-1) ?? null;
         const item = Number(second);
-        this.#marks.set(markKey(jobName, item, zxid), { jobName, item, session, flagged, plan });
+        const takenBy = this.owner(jobName, `sharding/${item}/failover`);
+        this.#marks.set(markKey(jobName, item, zxid), { jobName, item, session, flagged, plan, takenBy });
       }
     }
   }

@@ -206,6 +206,58 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
+    name: 'takes-over-unread',
+    defect: 'a crashed run is taken over without reading inside the latch what became of it meanwhile',
+    file: 'coordination/failover.js',
+    edits: [
+      {
+        from: 'const judged = await this.#judge(items, request);\n        for',
+        to: 'const judged = this.seen = await this.#judge(items, request);\n        for',
+      },
+      {
+        from: 'const judged = await this.#judge(items, request);\n        const work = judged.filter((one) =>',
+        to: 'const judged = this.seen;\n        const work = judged.filter((one) => items.includes(one.state.item) &&',
+      },
+    ],
+  },
+  {
+    name: 'note-of-takeover-stays',
+    defect: 'an instance that executed a crashed run does not take away that it has taken it over',
+    file: 'coordination/failover.js',
+    edits: [
+      {
+        from: 'await Promise.all([this.#forget(layout.failovering(item)), this.#forget(layout.failover(item))]);',
+        to: 'await this.#forget(layout.failover(item));',
+      },
+    ],
+  },
+  {
+    name: 'absent-means-dead',
+    defect: 'an instance whose node an operator removed counts as dead while it still runs',
+    file: 'coordination/crashed-run.js',
+    seed: 1104,
+    edits: [{ from: 'if (!registered && !witnessed)', to: 'if (!registered)' }],
+  },
+  {
+    name: 'same-id-means-alive',
+    defect: 'an instance that came back under its id counts as the one that died',
+    file: 'coordination/crashed-run.js',
+    edits: [{ from: 'return since !== null && node.czxid < since;', to: 'return false;' }],
+  },
+  {
+    name: 'mark-goes-with-its-session',
+    defect: 'with failover the mark of a run goes with its session, so that nobody sees that it crashed',
+    file: 'coordination/running-marks.js',
+    edits: [{ from: "const mode = witness === null ? 'ephemeral' : 'persistent';", to: "const mode = 'ephemeral';" }],
+  },
+  {
+    name: 'gives-up-others-marks',
+    defect: 'an instance that leaves takes away the mark of a run that it lost with a former session',
+    file: 'coordination/running-marks.js',
+    seed: 418,
+    edits: [{ from: 'if (made !== witness)', to: 'if (made === null)' }],
+  },
+  {
     name: 'latch-left-behind',
     defect: 'a contender for leadership does not take its node away',
     file: 'coordination/latch.js',

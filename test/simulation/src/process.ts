@@ -27,6 +27,7 @@ export interface SimulatedJob {
   readonly items: number;
   readonly strategy: string;
   readonly poolSize: number;
+  readonly failover: boolean;
 }
 
 /** One call of a handler. */
@@ -208,6 +209,7 @@ export class SimulatedProcess implements Host {
           jobShardingStrategyType: job.strategy,
           jobExecutorThreadPoolSizeProviderType: job.poolSize,
           jobErrorHandlerType: 'IGNORE',
+          failover: job.failover,
         },
         { now: this.parts.timeline.now },
       );

@@ -26,6 +26,10 @@ function unrestOf(world: World, job: SimulatedJob): string[] {
   if (leader === null || !ids.includes(leader)) say(`the leader is ${leader}`);
   for (const flag of ledger.children(job.name, 'leader/sharding')) say(`the flag ${flag} is up`);
   for (const child of ledger.children(job.name, 'leader/election/latch')) say(`the latch has ${child}`);
+  for (const child of ledger.children(job.name, 'leader/failover/latch')) say(`the latch of failover has ${child}`);
+  for (const item of ledger.children(job.name, 'leader/failover/items')) say(`the crashed run of ${item} waits`);
+  const witnesses = ledger.children(job.name, 'extension/sessions').sort();
+  if (job.failover && witnesses.join() !== ids.join()) say(`witnesses are of ${witnesses}, alive are ${ids}`);
   for (const id of ledger.children(job.name, 'trigger')) if (ids.includes(id)) say(`a trigger of ${id} is left`);
   return [...problems, ...unassigned(world, job, members)];
 }
@@ -57,9 +61,12 @@ function unassigned(world: World, job: SimulatedJob, members: readonly Simulated
   }
   for (const item of ledger.children(job.name, 'sharding')) {
     const marker = ledger.value(job.name, `sharding/${item}/running`);
-    if (marker === null) continue;
     const runs = members.some(({ handles }) => handles.get(job.name)?.status().runningItems.includes(Number(item)));
-    if (!runs) problems.push(`${job.name}/${item} has a mark of ${marker}, and nobody runs it`);
+    for (const note of ['failover', 'failovering']) {
+      if (!runs && ledger.value(job.name, `sharding/${item}/${note}`) !== null)
+        problems.push(`${job.name}/${item} has the note '${note}', and nobody runs it`);
+    }
+    if (marker !== null && !runs) problems.push(`${job.name}/${item} has a mark of ${marker}, and nobody runs it`);
   }
   return problems;
 }

@@ -104,7 +104,7 @@ export class World implements Witness {
         this.history.note('leader', () => `${transaction.zxid} session ${transaction.session} ends`);
     });
     this.ledger = new Ledger(this.ensemble, () => this.timeline.now);
-    this.jobs = drawJobs(this.random);
+    this.jobs = drawJobs(this.random, new Random(seed ^ 0xfa11));
     this.#checks = allChecks(this);
     this.ensemble.onCommit((transaction) => this.#check((check) => check.committed?.(transaction) ?? null));
     this.operator = this.#makeOperator();
@@ -208,6 +208,8 @@ export class World implements Witness {
       });
     if (candidates.some(isDisturbed)) return null;
     const process = candidates.findLast(({ startedAt }) => startedAt < from) ?? null;
+    // One that waited for its dead predecessor's node and left before it was a member owned nothing.
+    if (process?.started === false) return null;
     const goneAt = process === null ? 0 : (this.#goneAt.get(process) ?? Number.POSITIVE_INFINITY);
     return goneAt > from ? process : null;
   }
@@ -257,6 +259,7 @@ export class World implements Witness {
       if (process.registry.session.state !== 'connected') this.#cutOff.add(process);
     }
     if (event.kind === 'coordination' && event.event === 'resharded') this.history.count('reshardings');
+    if (event.kind === 'item-started' && event.source === 'FAILOVER') this.history.count('taken over');
     if (event.kind === 'coordination' && event.event === 'registered') this.disturb(process, event.jobName);
     this.#check((check) => check.traced?.(process, event) ?? null);
   }
@@ -352,13 +355,15 @@ function drawTemper(random: Random): Temper {
   };
 }
 
-function drawJobs(random: Random): SimulatedJob[] {
+/** Failover is drawn apart, so that a history without it is what it was. */
+function drawJobs(random: Random, apart: Random): SimulatedJob[] {
   return Array.from({ length: random.whole(1, 2) }, (_, index) => ({
     name: `job${index + 1}`,
     periodSeconds: random.pick([2, 3, 5]),
     items: random.whole(1, 4),
     strategy: random.pick(['AVG_ALLOCATION', 'ROUND_ROBIN']),
     poolSize: random.pick([1, 8, 8]),
+    failover: apart.chance(0.5),
   }));
 }
 
