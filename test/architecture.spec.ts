@@ -33,7 +33,18 @@ const LADDER: Readonly<Record<string, readonly string[]>> = {
   tracing: ['foundation', 'schedule', 'registry', 'job'],
   execution: ['foundation', 'schedule', 'registry', 'job', 'coordination', 'tracing'],
   operations: ['foundation', 'schedule', 'registry', 'job', 'coordination', 'tracing'],
-  runtime: ['foundation', 'schedule', 'registry', 'job', 'coordination', 'tracing', 'execution', 'operations'],
+  notification: ['foundation', 'schedule', 'registry', 'job', 'coordination', 'tracing', 'execution'],
+  runtime: [
+    'foundation',
+    'schedule',
+    'registry',
+    'job',
+    'coordination',
+    'tracing',
+    'operations',
+    'execution',
+    'notification',
+  ],
 };
 
 describe('the structure of the code', () => {

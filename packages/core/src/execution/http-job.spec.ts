@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoppedError } from '../foundation/abort.js';
 import { type Clock, ManualClock, systemClock, type Timer } from '../foundation/clock.js';
@@ -8,51 +8,12 @@ import { ElasticJobError } from '../foundation/errors.js';
 import { silentLogger, writeLogger } from '../foundation/logger.js';
 import { contextAsJson, type ShardingContext } from '../job/context.js';
 import { defineJob } from '../job/define-job.js';
+import { closeServers, listen, serve } from './http-harness.contract.js';
 import { HTTP_PROPS, httpJob } from './http-job.js';
 import { SCRIPT_COMMAND_LINE, scriptJob } from './script-job.js';
 import type { Secrets } from './secrets.js';
 
-interface Heard {
-  readonly method: string | undefined;
-  readonly path: string | undefined;
-  readonly headers: IncomingMessage['headers'];
-  readonly body: string;
-}
-
-type Respond = (response: ServerResponse, heard: Heard) => void;
-
-const open: (Server | TcpServer)[] = [];
-
-afterEach(async () => {
-  for (const server of open.splice(0)) {
-    const closed = deferred();
-    server.close(() => closed.resolve());
-    if ('closeAllConnections' in server) server.closeAllConnections();
-    await closed.promise;
-  }
-});
-
-/** A server that answers as told; gives its address and what it has heard. */
-async function serve(respond: Respond): Promise<{ uri: string; heard: Heard[] }> {
-  const heard: Heard[] = [];
-  const server = createServer(async (request, response) => {
-    const pieces: Buffer[] = [];
-    for await (const piece of request) pieces.push(piece);
-    const { method, url: path, headers } = request;
-    const one = { method, path, headers, body: Buffer.concat(pieces).toString() };
-    heard.push(one);
-    respond(response, one);
-  });
-  return { uri: `http://127.0.0.1:${await listen(server)}`, heard };
-}
-
-async function listen(server: Server | TcpServer): Promise<number> {
-  const listening = deferred();
-  server.listen(0, '127.0.0.1', () => listening.resolve());
-  await listening.promise;
-  open.push(server);
-  return (server.address() as AddressInfo).port;
-}
+afterEach(closeServers);
 
 /** Tells when timers are set. */
 class WatchedClock extends ManualClock {
@@ -204,7 +165,7 @@ describe('an HTTP job', () => {
 
   it('fails when nobody is there', async () => {
     const { uri } = await serve((response) => response.end());
-    await new Promise((resolve) => open.splice(0)[0]?.close(resolve));
+    await closeServers();
     expect((await failure(run('GET', uri))).message).toContain('ECONNREFUSED');
   });
 });
@@ -214,7 +175,7 @@ describe('an HTTP job waits no longer than it is told', () => {
     // Accepts, and never answers the greeting of TLS.
     const connected = deferred();
     const port = await listen(
-      createTcpServer((socket) => socket.on('error', () => undefined).once('data', () => connected.resolve())),
+      createServer((socket) => socket.on('error', () => undefined).once('data', () => connected.resolve())),
     );
     const clock = new ManualClock();
     const error = failure(run('GET', `https://127.0.0.1:${port}/`, { clock }));

@@ -1,5 +1,6 @@
 import type { Logger } from '../foundation/logger.js';
 import type { ShardingContext } from '../job/context.js';
+import type { JobDefinition } from '../job/definition.js';
 
 /** What is known of a failure when it is handed to a {@link JobErrorHandler}. */
 export interface JobFailure {
@@ -10,10 +11,19 @@ export interface JobFailure {
   readonly logger: Logger;
 }
 
-/** What happens with the failure of an item or a listener. The kernel brings LOG, THROW and IGNORE. */
+/**
+ * What happens with the failure of an item or a listener. The kernel brings LOG, THROW, IGNORE, EMAIL, WEBHOOK, DINGTALK
+ * and WECHAT.
+ */
 export interface JobErrorHandler {
   readonly type: string;
-  /** Called once per failure. What it throws itself is logged. */
+  /**
+   * Reads what a job's props say to this handler, throwing a `ConfigurationError` if they are wrong, and gives the one that
+   * handles the failures of this job. Called when the job is added and when its stored definition changes. Without it
+   * the handler is the same for all jobs.
+   */
+  prepare?(definition: JobDefinition): JobErrorHandler;
+  /** Called once per failure; the run waits for it. What it throws itself is logged. */
   handle(failure: JobFailure): void | Promise<void>;
   /** Whether a failure makes the whole run fail, after all its items have settled. */
   readonly failsRun?: boolean;

@@ -23,6 +23,10 @@ export class PropReader {
     private readonly secrets: Secrets = {},
   ) {}
 
+  get jobName(): string {
+    return this.definition.jobName;
+  }
+
   /** A text that may be left out; `''` then. References to secrets are replaced. */
   text(name: string): string {
     const given = this.#given(name);

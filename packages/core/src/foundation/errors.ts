@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * Every code that an error of this project can carry. The code says what kind of thing went wrong; the class says who
  * has to act: the person who configures ({@link ConfigurationError}), whoever runs the registry
@@ -10,6 +12,7 @@ export type ElasticJobErrorCode =
   | 'UNSUPPORTED_OPTION'
   | 'DUPLICATE_JOB'
   | 'UNKNOWN_EXTENSION'
+  | 'MISSING_PACKAGE'
   | 'JOB_CLASS_CONFLICT'
   | 'UNKNOWN_JOB'
   // registry
@@ -136,12 +139,19 @@ export function withoutStack<E extends Error>(make: () => E): E {
 
 /** The text of anything that was thrown, for a log line or another error's message. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message : textOf(error);
 }
 
 /** Stack trace (or text) of anything that was thrown, with its causes, as traces record it. */
 export function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return textOf(error);
   const own = error.stack ?? `${error.name}: ${error.message}`;
   return error.cause === undefined ? own : `${own}\nCaused by: ${describeFailure(error.cause)}`;
+}
+
+/** An object need not have a text of its own, or one that can be had without an error. */
+function textOf(value: unknown): string {
+  return typeof value === 'object' || typeof value === 'function'
+    ? inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY })
+    : String(value);
 }

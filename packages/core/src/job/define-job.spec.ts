@@ -211,10 +211,6 @@ describe('an option that would be ignored is refused', () => {
   it.each([
     [{ staticSharding: true }, 'staticSharding'],
     [{ maxTimeDiffSeconds: 0 }, 'maxTimeDiffSeconds'],
-    [{ jobErrorHandlerType: 'EMAIL' }, 'jobErrorHandlerType'],
-    [{ jobErrorHandlerType: 'dingtalk' }, 'jobErrorHandlerType'],
-    [{ jobErrorHandlerType: 'WECHAT' }, 'jobErrorHandlerType'],
-    [{ jobErrorHandlerType: 'WebHook' }, 'jobErrorHandlerType'],
     [{ jobShardingStrategyType: 'SINGLE_SHARDING_BALANCE' }, 'jobShardingStrategyType'],
     [{ jobExtraConfigurations: [{ type: 'RDB' }] }, 'jobExtraConfigurations'],
   ])('%o', (options, path) => {

@@ -106,8 +106,8 @@ export interface JobOptions {
   jobExecutorThreadPoolSizeProviderType?: string | number | null;
   /**
    * What happens with the error of a failed item: `LOG`, `THROW` (the run fails after all items have settled), `IGNORE`,
-   * or the type of a handler that the application adds; capitals do not matter. Default: `LOG`. `EMAIL`, `WECHAT`,
-   * `DINGTALK` and `WEBHOOK` are not supported yet.
+   * `EMAIL`, `WEBHOOK`, `DINGTALK`, `WECHAT` (which tell people or programs, as the `props` that begin with their name
+   * say), or the type of a handler that the application adds; capitals do not matter. Default: `LOG`.
    *
    * @example 'THROW'
    */
@@ -123,8 +123,9 @@ export interface JobOptions {
   /** A sentence for people. Default `''`. */
   description?: string;
   /**
-   * More settings by name, texts only: those of the job's kind (`streaming.process`, `script.command.line`, `http.uri`)
-   * and your own. Default `{}`. Names that begin with `elasticjob.ts.` are reserved.
+   * More settings by name, texts only: those of the job's kind (`streaming.process`, `script.command.line`, `http.uri`),
+   * of its error handler (`email.host`), and your own. `{secret:NAME}` in one of an HTTP job or of an error handler stands
+   * for an entry of the engine's option `secrets`. Default `{}`. Names that begin with `elasticjob.ts.` are reserved.
    *
    * @example { 'streaming.process': 'true' }
    */

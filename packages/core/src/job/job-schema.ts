@@ -112,6 +112,5 @@ function nameProblem(name: string): string | undefined {
 export const REFUSABLE = z.object({
   staticSharding: z.boolean().optional().catch(undefined),
   maxTimeDiffSeconds: z.number().optional().catch(undefined),
-  jobErrorHandlerType: z.string().optional().catch(undefined),
   jobShardingStrategyType: z.string().optional().catch(undefined),
 });

@@ -11,10 +11,8 @@ export interface UnsupportedOption {
 
 /** The part of a definition that can hold such options. */
 export type CheckedOptions = Partial<
-  Pick<JobDefinition, 'staticSharding' | 'maxTimeDiffSeconds' | 'jobErrorHandlerType' | 'jobShardingStrategyType'>
+  Pick<JobDefinition, 'staticSharding' | 'maxTimeDiffSeconds' | 'jobShardingStrategyType'>
 >;
-
-const NOTIFYING_HANDLERS = ['EMAIL', 'WECHAT', 'DINGTALK', 'WEBHOOK'];
 
 /**
  * The options that would be accepted and ignored. A definition with one is refused; a stored configuration with one, put
@@ -24,12 +22,9 @@ export function unsupportedOptions(options: CheckedOptions): UnsupportedOption[]
   const found: UnsupportedOption[] = [];
   const refuse = (path: string, seen: unknown, remedy: string): void => void found.push({ path, seen, remedy });
   const { staticSharding, maxTimeDiffSeconds = -1 } = options;
-  const handler = options.jobErrorHandlerType?.toUpperCase() ?? '';
   if (staticSharding === true) refuse('staticSharding', true, 'expected false: items always move with the instances');
   if (maxTimeDiffSeconds >= 0)
     refuse('maxTimeDiffSeconds', maxTimeDiffSeconds, 'expected -1: clocks are not compared yet');
-  if (NOTIFYING_HANDLERS.includes(handler))
-    refuse('jobErrorHandlerType', options.jobErrorHandlerType, 'expected LOG, THROW, IGNORE or a handler of your own');
   if (options.jobShardingStrategyType?.toUpperCase() === 'SINGLE_SHARDING_BALANCE')
     refuse(
       'jobShardingStrategyType',

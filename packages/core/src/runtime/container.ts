@@ -13,7 +13,10 @@ import { type Clock, systemClock } from '../foundation/clock.js';
 import { type Logger, writeLogger } from '../foundation/logger.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
-import { instanceIdentity } from '../job/identity.js';
+import { type InstanceIdentity, instanceIdentity } from '../job/identity.js';
+import { CHANNELS } from '../notification/channels.js';
+import { Deliveries } from '../notification/deliveries.js';
+import { type NotifyingServices, notifyingHandler } from '../notification/notifying-handler.js';
 import { DumpServer } from '../operations/dump-server.js';
 import { createOperations, type Operations } from '../operations/operations.js';
 import { MemoryServer } from '../registry/memory-server.js';
@@ -56,6 +59,7 @@ export const TYPES = {
   Tracing: Symbol.for('elasticjob:Tracing'),
   Operations: Symbol.for('elasticjob:Operations'),
   DumpServer: Symbol.for('elasticjob:DumpServer'),
+  Deliveries: Symbol.for('elasticjob:Deliveries'),
   JobServices: Symbol.for('elasticjob:JobServices'),
   JobFactory: Symbol.for('elasticjob:JobFactory'),
 } as const;
@@ -90,6 +94,7 @@ export function createContainer(options: EngineOptions, modules: readonly Contai
     registryModule(options),
     operationsModule(options),
     builtInModule(),
+    notificationModule(options),
     jobsModule(options),
     ...modules,
   );
@@ -140,6 +145,26 @@ function builtInModule(): ContainerModule {
     shardingStrategies: BUILT_IN_STRATEGIES,
     errorHandlers: builtInErrorHandlers,
     poolPolicies: builtInPoolPolicies,
+  });
+}
+
+function notificationModule(options: EngineOptions): ContainerModule {
+  const services = (context: ResolutionContext): NotifyingServices => ({
+    clock: context.get(TYPES.Clock),
+    logger: context.get(TYPES.Logger),
+    deliveries: context.get(TYPES.Deliveries),
+    instanceId: context.get<InstanceIdentity>(TYPES.InstanceIdentity).instanceId,
+    secrets: options.secrets ?? {},
+  });
+  return new ContainerModule(({ bind }) => {
+    bind(TYPES.Deliveries).toDynamicValue(
+      (context) => new Deliveries(context.get(TYPES.Clock), context.get(TYPES.Logger), drainOptions(options)),
+    );
+    for (const channel of CHANNELS) {
+      bind<JobErrorHandler>(TYPES.JobErrorHandler).toDynamicValue((context) =>
+        notifyingHandler(channel, services(context)),
+      );
+    }
   });
 }
 

@@ -1,10 +1,12 @@
 import type { Container, ContainerModule } from 'inversify';
+import type { Clock } from '../foundation/clock.js';
 import { ConfigurationError, ElasticJobError, messageOf } from '../foundation/errors.js';
 import type { Lifecycle } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import type { InstanceIdentity } from '../job/identity.js';
+import type { Deliveries } from '../notification/deliveries.js';
 import type { DumpAddress, DumpServer } from '../operations/dump-server.js';
 import type { Operations } from '../operations/operations.js';
 import type { Registry } from '../registry/registry.js';
@@ -112,7 +114,7 @@ export class Engine implements Lifecycle {
     return this.#started;
   }
 
-  /** Stops all jobs in order, flushes the traces, ends the session. */
+  /** Stops all jobs in order, lets notifications go out, flushes the traces, ends the session. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -167,7 +169,9 @@ export class Engine implements Lifecycle {
   }
 
   async #stop(): Promise<void> {
+    const since = this.container.get<Clock>(TYPES.Clock).monotonic();
     await Promise.all([...this.#jobs.values()].map(({ runtime }) => runtime.stop()));
+    await this.container.get<Deliveries>(TYPES.Deliveries).stop(since);
     await this.container.get<AlarmClock>(TYPES.AlarmClock).stop();
     await this.#flush();
     // A dump under way ends with the registry at the latest: nobody waits for its answers.

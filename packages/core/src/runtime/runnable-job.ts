@@ -40,12 +40,13 @@ export function equip(definition: JobDefinition, handler: JobHandler, extensions
     resolveExtension(at, type, known, jobName);
   const { shardingStrategy, errorHandler, poolPolicy } = EXTENSION_POINTS;
   const pool = find(poolPolicy, definition.jobExecutorThreadPoolSizeProviderType, extensions.poolPolicies);
+  const failureHandler = find(errorHandler, definition.jobErrorHandlerType, extensions.errorHandlers);
   return {
     definition,
     kind,
     itemParameters: parseItemParameters(definition.shardingItemParameters),
     executor: kind.prepare(definition, handler),
-    errorHandler: find(errorHandler, definition.jobErrorHandlerType, extensions.errorHandlers),
+    errorHandler: failureHandler.prepare?.(definition) ?? failureHandler,
     listeners: resolveListeners(definition.jobListenerTypes, extensions.listeners, jobName),
     strategy: find(shardingStrategy, definition.jobShardingStrategyType, extensions.strategies),
     poolSize: definition.poolSize ?? pool.size(),

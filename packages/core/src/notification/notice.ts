@@ -1,0 +1,55 @@
+import { StringDecoder } from 'node:string_decoder';
+import { describeFailure, ElasticJobError, messageOf } from '../foundation/errors.js';
+
+/** How much of a failure's stack traces goes out, characters. */
+const MAX_TRACE = 16_000;
+/** Bytes of the ellipsis that stands for what was cut off. */
+const ELLIPSIS_BYTES = 3;
+
+/** A failure as it is told to somebody outside. */
+export interface Notice {
+  readonly jobName: string;
+  /** `undefined` if a listener failed. */
+  readonly item: number | undefined;
+  readonly instanceId: string;
+  /** When it was noticed, epoch milliseconds. */
+  readonly at: number;
+  readonly error: {
+    readonly name: string;
+    readonly message: string;
+    /** Of an error of this project. */
+    readonly code: string | undefined;
+    /** Stack trace with causes, cut to a length that can be sent. */
+    readonly trace: string;
+  };
+}
+
+/** What can be told of anything that was thrown. */
+export function errorOf(error: unknown): Notice['error'] {
+  const trace = describeFailure(error);
+  return {
+    name: error instanceof Error ? error.name : typeof error,
+    message: messageOf(error),
+    code: ElasticJobError.is(error) ? error.code : undefined,
+    trace: trace.length > MAX_TRACE ? `${trace.slice(0, MAX_TRACE)}…` : trace,
+  };
+}
+
+/** The first line of a notice: which job, where and when. */
+export function headline({ jobName, item, instanceId, at }: Notice): string {
+  const what = item === undefined ? 'a listener' : `item ${item}`;
+  return `Job '${jobName}' failed: ${what}, on ${instanceId}, at ${new Date(at).toISOString()}`;
+}
+
+/** A notice as a text for people. */
+export function noticeText(notice: Notice): string {
+  return `${headline(notice)}\n\n${notice.error.trace}\n`;
+}
+
+/** The text in at most so many bytes of UTF-8, with an ellipsis if it was cut. */
+export function cutToBytes(text: string, maxBytes: number): string {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= maxBytes) return text;
+  // The decoder keeps a character that was cut in two.
+  return `${new StringDecoder('utf8').write(bytes.subarray(0, maxBytes - ELLIPSIS_BYTES))}…`;
+}
