@@ -127,6 +127,22 @@ describe.each([{ atomicCommit: true }, { atomicCommit: false }])('a resharding, 
     }
   });
 
+  it('waits for the mark of another leader at work, but not for one that somebody forgot', async () => {
+    const other = server.registry({ namespace: 'test', atomicCommit });
+    await other.start();
+    await other.create('job/leader/sharding/processing', '', 'ephemeral');
+    await clock.advance(2 * registry.session.timeoutMs - 1);
+    expect(await assign(members('a'), 1)).toEqual({
+      published: false,
+      reason: 'another leader is assigning the items',
+    });
+    await clock.advance(1);
+    planOf(await assign(members('a'), 1));
+    expect(await owners(1)).toBe('a');
+    expect((await registry.children('job/leader/sharding'))?.names).toEqual([]);
+    await other.stop();
+  });
+
   it('raises the flag again when a former leader has lowered it meanwhile, so that nobody acts on half of it', async () => {
     planOf(await assign(members('b', 'a'), 2));
     const commit = registry.commit.bind(registry);

@@ -29,6 +29,9 @@ export type ReshardingOutcome =
  */
 const OPERATIONS_AT_ONCE = 2_000;
 
+/** How old somebody else's mark `processing` has to be to count as forgotten, in session timeouts. */
+const FORGOTTEN_AFTER_SESSIONS = 2;
+
 /** An item's node `instance`: who owns it, and in which version it said so; `undefined` where the plan was asked. */
 interface KnownOwner {
   readonly owner: string;
@@ -142,12 +145,21 @@ export async function raise(registry: Registry, jobName: string): Promise<number
   }
 }
 
-/** Takes the exclusive mark, or finds that this session still has it from an attempt that did not finish. */
+/**
+ * Takes the exclusive mark, or finds that this session still has it from an attempt that did not finish. A mark that is
+ * older than an attempt can be is nobody's any more, although its session lives: Java leaders whose assignment fails
+ * leave theirs, and everybody would wait for it. Should its maker go on after all, the commit of one of us fails.
+ */
 async function takeProcessing(registry: Registry, path: string): Promise<'created' | 'kept' | 'taken'> {
   const mark = await registry.create(path, '', 'ephemeral');
   if (mark.created) return 'created';
   const holder = await registry.read(path);
-  return holder?.stat.ephemeralOwner === registry.session.id ? 'kept' : 'taken';
+  if (holder === null) return 'taken';
+  if (holder.stat.ephemeralOwner === registry.session.id) return 'kept';
+  const ageMs = (await registry.time()) - holder.stat.ctime;
+  if (ageMs < FORGOTTEN_AFTER_SESSIONS * registry.session.timeoutMs) return 'taken';
+  await registry.remove(path);
+  return (await registry.create(path, '', 'ephemeral')).created ? 'created' : 'taken';
 }
 
 function plannedOwners(plan: AssignmentPlan | null): KnownOwners {
