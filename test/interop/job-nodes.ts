@@ -8,6 +8,17 @@ import {
 /** Places below an item's node. */
 const OF_ITEM = ['instance', 'running', 'misfire', 'disabled', 'failover', 'failovering'] as const;
 
+/** Places with children that are looked at. */
+const PARENTS = [
+  'instances',
+  'servers',
+  'leader/sharding',
+  'leader/election/latch',
+  'leader/failover/items',
+  'sharding',
+  'trigger',
+] as const;
+
 /** What stands in ZooKeeper of one job, as of the last notification. */
 export class JobNodes {
   constructor(private readonly watch: TreeWatch) {}
@@ -69,6 +80,19 @@ export class JobNodes {
     return Object.fromEntries(found);
   }
 
+  /** How every node that is looked at lives; the sequence number of those that have one is left out. */
+  modes(): Record<string, 'persistent' | 'ephemeral'> {
+    const items = this.names('sharding').flatMap((item) => OF_ITEM.map((name) => `sharding/${item}/${name}`));
+    const children = PARENTS.flatMap((parent) => this.names(parent).map((name) => `${parent}/${name}`));
+    const paths = ['', 'config', 'leader/election/instance', 'extension/plan', ...items, ...children];
+    const found = paths.flatMap((path) => {
+      const node = this.node(path);
+      if (node === null) return [];
+      return [[path.replace(/_c_.*$/, '_c_'), node.stat.ephemeralOwner === 0n ? 'persistent' : 'ephemeral'] as const];
+    });
+    return Object.fromEntries(found);
+  }
+
   /** Everything that is looked at: for a person. */
   all(): Record<string, unknown> {
     return {
@@ -103,11 +127,7 @@ export async function watchNodes(
     job,
     [
       ...['', 'config', 'leader/election/instance', 'extension/plan'].map((path) => ({ path })),
-      ...['instances', 'servers'].map((path) => ({ path, children: 'nodes' as const })),
-      ...['leader/sharding', 'leader/election/latch', 'leader/failover/items', 'sharding', 'trigger'].map((path) => ({
-        path,
-        children: 'names' as const,
-      })),
+      ...PARENTS.map((path) => ({ path, children: 'nodes' as const })),
       ...ofItems.flat(),
     ],
     onChange,

@@ -22,9 +22,7 @@ async function expectOwnersToRun(cluster: MixedCluster): Promise<void> {
 describe('a TypeScript member of a job that a Java member leads', () => {
   it('is given its part of the items, and both run theirs at every fire', async () => {
     const cluster = await open();
-    const java = await cluster.javaMember();
-    const ts = await cluster.tsMember();
-    await cluster.shared(java, ts);
+    const { java, ts } = await cluster.javaThenTs();
     expect(cluster.nodes.leader).toBe(java.instanceId);
     expect(cluster.nodes.itemsOf(ts.instanceId)).toHaveLength(2);
     await follows(cluster, ts);
@@ -33,9 +31,7 @@ describe('a TypeScript member of a job that a Java member leads', () => {
 
   it('fires by the definition that was edited through the lifecycle API, and runs its part of more items', async () => {
     const cluster = await open();
-    const java = await cluster.javaMember();
-    const ts = await cluster.tsMember();
-    await cluster.shared(java, ts);
+    const { java, ts } = await cluster.javaThenTs();
     await java.lifecycle.updateJobConfiguration(JOB, { cron: '0 0 0 1 1 ?', jobParameter: 'edited' });
     await cluster.until(() => ts.engine.job(JOB).nextFires(1)[0]?.getMonth() === 0);
     await java.lifecycle.updateJobConfiguration(JOB, { cron: '0/1 * * * * ?', shardingTotalCount: 6 });
@@ -48,9 +44,7 @@ describe('a TypeScript member of a job that a Java member leads', () => {
 
   it('leads once that one has left, and runs all', async () => {
     const cluster = await open();
-    const java = await cluster.javaMember();
-    const ts = await cluster.tsMember();
-    await cluster.shared(java, ts);
+    const { java, ts } = await cluster.javaThenTs();
     expect(await java.exit()).toBe(0);
     await cluster.until(() => cluster.nodes.leader === ts.instanceId);
     await cluster.shared(ts);

@@ -2,12 +2,12 @@ import {
   createEngine,
   defineJob,
   type Engine,
+  type EngineOptions,
   type JobOptions,
   type JobStatus,
   type Registry,
   type ShardingContext,
   silentLogger,
-  type TraceEvent,
 } from '@elasticjob/core';
 import { MemoryTraceSink } from '@elasticjob/core/testing';
 import { JAVA_JOB, type JavaEvent, type JavaJob, type JavaMember, startJava } from '@elasticjob/interop';
@@ -32,6 +32,9 @@ export interface Run {
   /** `null` while it runs. */
   endedAt: number | null;
 }
+
+/** A process of Java, behind a network of its own. */
+export type JavaNode = JavaMember & { readonly proxy: TcpProxy };
 
 /** A TypeScript member, behind a network of its own. */
 export interface TsMember {
@@ -101,10 +104,10 @@ export class MixedCluster {
   }
 
   /** Starts a process of Java behind a network of its own; it takes no part yet. */
-  async java(options: { readonly direct?: boolean } = {}): Promise<JavaMember & { readonly proxy: TcpProxy }> {
+  async java(): Promise<JavaNode> {
     const proxy = await this.#proxy();
     const java = await startJava({
-      connectString: options.direct ? this.connectString : `127.0.0.1:${proxy.port}`,
+      connectString: `127.0.0.1:${proxy.port}`,
       namespace: this.namespace,
       ip: this.#address(),
       sessionTimeoutMs: SESSION_MS,
@@ -115,17 +118,21 @@ export class MixedCluster {
   }
 
   /** Starts a process of Java that joins the job. */
-  async javaMember(job: Partial<JavaJob> = {}): Promise<JavaMember & { readonly proxy: TcpProxy }> {
+  async javaMember(job: Partial<JavaJob> = {}): Promise<JavaNode> {
     const java = await this.java();
     await java.startJob({ jobName: JOB, ...this.#options, ...job });
     return java;
   }
 
-  /** Starts an engine that joins the job. */
-  async tsMember(job: Partial<JobOptions> = {}): Promise<TsMember> {
+  /** Starts an engine that joins the job, under the identity of a former one if `as` is given. */
+  async tsMember(
+    job: Partial<JobOptions> = {},
+    as?: Pick<TsMember, 'ip' | 'instanceId'>,
+    options: Partial<EngineOptions> = {},
+  ): Promise<TsMember> {
     const proxy = await this.#proxy();
-    const ip = this.#address();
-    const instanceId = `${ip}@-@ts`;
+    const ip = as?.ip ?? this.#address();
+    const instanceId = as?.instanceId ?? `${ip}@-@ts`;
     const traces = new MemoryTraceSink();
     const engine = createEngine({
       registry: {
@@ -136,7 +143,8 @@ export class MixedCluster {
       },
       instanceId,
       logger: silentLogger,
-      traceSinks: [traces, { emit: (event) => this.#trace(event) }],
+      traceSinks: [traces, { emit: () => this.#announce() }],
+      ...options,
     });
     const contexts: ShardingContext[] = [];
     const member: TsMember = {
@@ -152,6 +160,18 @@ export class MixedCluster {
     await engine.start();
     await engine.add(this.definition(job), { execute: (context) => this.#execute(context, member) });
     return member;
+  }
+
+  /**
+   * A Java member that leads, and a TypeScript member that joined after it; resolves when both own items. One after the
+   * other: a Java leader that is assigning items does not notice who comes meanwhile.
+   */
+  async javaThenTs(): Promise<{ readonly java: JavaNode; readonly ts: TsMember }> {
+    const java = await this.javaMember();
+    await this.shared(java);
+    const ts = await this.tsMember();
+    await this.shared(java, ts);
+    return { java, ts };
   }
 
   definition(job: Partial<JobOptions> = {}): ReturnType<typeof defineJob> {
@@ -262,10 +282,6 @@ export class MixedCluster {
     const by = memberOf(taskId);
     const run = this.runs.findLast((each) => each.by === by && each.item === item && each.endedAt === null);
     if (run !== undefined) run.endedAt = at;
-  }
-
-  #trace(_: TraceEvent): void {
-    this.#announce();
   }
 
   #announce(): void {

@@ -9,7 +9,7 @@ const PROJECT = fileURLToPath(new URL('../java', import.meta.url));
 const LEAST_JAVA = 17;
 
 const REMEDY =
-  'The tests with the real ElasticJob need a JDK 17 or later and Maven (on Debian: apt-get install ' +
+  'The real ElasticJob for Java needs a JDK 17 or later and Maven (on Debian: apt-get install ' +
   '--no-install-recommends openjdk-17-jdk-headless maven).';
 
 /** What `java -cp` is to be given. */

@@ -196,6 +196,11 @@ export class JavaMember {
     await this.#perform('leaveLatch', { path });
   }
 
+  /** Resolves once the thread that runs the job is in this method of ElasticJob, which tells nobody what it waits for. */
+  async inMethod(job: string, method: string): Promise<void> {
+    await this.#perform('awaitMethod', { thread: `${job}_Worker-1`, method });
+  }
+
   /** What Java understands of the value of an instance's node. */
   async readInstance(text: string): Promise<unknown> {
     return this.#perform('readInstance', { text });

@@ -5,6 +5,7 @@ import com.google.gson.JsonParser;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.ExecutorService;
@@ -79,6 +80,7 @@ public final class Member {
             case "expire" -> connection.expire();
             case "enterLatch" -> connection.enterLatch(arguments.get("path").getAsString());
             case "leaveLatch" -> connection.leaveLatch(arguments.get("path").getAsString());
+            case "awaitMethod" -> awaitMethod(arguments.get("thread").getAsString(), arguments.get("method").getAsString());
             case "readInstance" -> {
                 return YamlEngine.unmarshal(arguments.get("text").getAsString(), JobInstance.class);
             }
@@ -87,6 +89,14 @@ public final class Member {
             default -> throw new IllegalArgumentException("there is no command " + command);
         }
         return null;
+    }
+
+    /** Returns once a thread of this name is in a method of this name: ElasticJob tells nobody that it waits. */
+    private static void awaitMethod(final String thread, final String method) throws InterruptedException {
+        while (Thread.getAllStackTraces().entrySet().stream().noneMatch(
+                each -> each.getKey().getName().equals(thread) && Arrays.stream(each.getValue()).anyMatch(frame -> frame.getMethodName().equals(method)))) {
+            Thread.sleep(10);
+        }
     }
 
     private static Behaviour behaviour(final JsonObject arguments) {
