@@ -145,6 +145,8 @@ describe('the cluster sample', () => {
     [CLUSTER, ['--seconds', '0'], '--seconds takes a number above 0'],
     [CLUSTER, ['--kill', '--seconds', '20'], '--kill needs --seconds 25 or more'],
     [CLUSTER, ['--kill', '--processes', '1'], '--kill needs at least two processes'],
+    [CLUSTER, ['--java', 'yes'], "--java takes 0 or 1, not 'yes'"],
+    [CLUSTER, ['--java', '1', '--kill', '--seconds', '40'], '--kill needs --seconds 45 or more'],
     [WORKER, [], '--connect is missing: which ZooKeeper?'],
   ])('says what is wrong with its arguments: %s %j', async (file, args, text) => {
     const { code, stderr } = await run(file, args);

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { javaClassPath } from '@elasticjob/interop';
 import { startZooKeeper } from '@elasticjob/test-support';
+import { JavaWorker } from './java-worker.js';
 import type { Message } from './messages.js';
 import { RunLog } from './run-log.js';
+import { FIRE_MS, judge, judgeMixed, type Kill } from './verdict.js';
 import { Worker } from './worker.js';
 
 const HELP = `Starts a real ZooKeeper and several processes that share the nine items of a job firing each second, and
@@ -13,6 +16,8 @@ tells who owns what. Ends with one JSON line about every fire.
   --processes N   processes to start, default 3
   --seconds N     how long to watch once every item is owned, default 30
   --kill          after 15 s kill -9 the process that leads; exits 0 only if its items ran again in time
+  --java N        one more process, of the real ElasticJob for Java, if N is 1; needs a JDK 17 and Maven. With --kill a
+                  process of ours is killed after 15 s, and the Java process after 35 s
   --client NAME   the client library of the processes: wire, our own (default), or native, the package zookeeper
   --help
 `;
@@ -20,30 +25,46 @@ tells who owns what. Ends with one JSON line about every fire.
 const ITEMS = 9;
 const TICK_MS = 500;
 const SESSION_MS = 4000;
-const FIRE_MS = 1000;
+const WORK_MS = 30;
+const NAMESPACE = 'cluster';
 const KILL_AFTER_S = 15;
+const KILL_JAVA_AFTER_S = 35;
 /** From the kill until all items run again: the session times out, rounded up to a tick, and the next fire comes. */
 const RECOVERY_LIMIT_MS = SESSION_MS + TICK_MS + 2000;
+/** A Java leader assigns at its next fire, and runs what it waited with after that. */
+const JAVA_RECOVERY_LIMIT_MS = RECOVERY_LIMIT_MS + 2000;
 
 interface Options {
   readonly client: string;
   readonly processes: number;
+  readonly java: boolean;
   readonly seconds: number;
   readonly kill: boolean;
 }
 
+type Member = Worker | JavaWorker;
+
 /** The processes of the cluster and what they told. */
 class Cluster {
   readonly log = new RunLog(ITEMS);
-  readonly workers: Worker[] = [];
+  readonly workers: Member[] = [];
 
   constructor(private readonly connectString: string) {}
 
-  start({ processes: count, client }: Options): void {
+  async start({ processes: count, client, java }: Options): Promise<void> {
+    // First, so that the job is stored as its class: our own members adopt it.
+    if (java) this.workers.push(await this.#startJava());
     const options = ['--connect', this.connectString, '--session-timeout', String(SESSION_MS), '--client', client];
     for (let number = 1; number <= count; number++) {
       this.workers.push(new Worker(`process ${number}`, options, (worker, message) => this.#hear(worker, message)));
     }
+  }
+
+  #startJava(): Promise<JavaWorker> {
+    const options = { namespace: NAMESPACE, sessionTimeoutMs: SESSION_MS, items: ITEMS, workMs: WORK_MS };
+    return JavaWorker.start('Java process', this.connectString, options, (worker, message) =>
+      this.#hear(worker, message),
+    );
   }
 
   get owned(): Record<string, readonly number[]> {
@@ -65,7 +86,7 @@ class Cluster {
     await Promise.all(this.workers.map((worker) => worker.end('SIGTERM')));
   }
 
-  #hear(worker: Worker, message: Message): void {
+  #hear(worker: Member, message: Message): void {
     switch (message.kind) {
       case 'ready':
         tell(`${worker.name} (pid ${worker.pid}) is ${message.instanceId}`);
@@ -93,12 +114,6 @@ class Cluster {
   }
 }
 
-interface Kill {
-  readonly worker: string;
-  readonly at: number;
-  readonly items: readonly number[];
-}
-
 const command = readCommand();
 if (typeof command === 'object') process.exitCode = await watch(command);
 else if (command === 'help') process.stdout.write(HELP);
@@ -113,6 +128,7 @@ function readCommand(): Options | string {
     const { values } = parseArgs({
       options: {
         processes: { type: 'string', default: '3' },
+        java: { type: 'string', default: '0' },
         seconds: { type: 'string', default: '30' },
         kill: { type: 'boolean', default: false },
         client: { type: 'string', default: 'wire' },
@@ -120,20 +136,23 @@ function readCommand(): Options | string {
       },
     });
     if (values.help) return 'help';
-    const { kill, client } = values;
-    const options = { processes: Number(values.processes), seconds: Number(values.seconds), kill, client };
+    const { kill, client, java } = values;
+    if (java !== '0' && java !== '1') return `--java takes 0 or 1, not '${java}'`;
+    const [processes, seconds] = [Number(values.processes), Number(values.seconds)];
+    const options = { processes, seconds, kill, client, java: java === '1' };
     return problemOf(options) ?? options;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-function problemOf({ processes, seconds, kill, client }: Options): string | null {
+function problemOf({ processes, seconds, kill, client, java }: Options): string | null {
   if (client !== 'wire' && client !== 'native') return `--client takes wire or native, not '${client}'`;
   if (!Number.isInteger(processes) || processes < 1 || processes > ITEMS) return `--processes takes 1 to ${ITEMS}`;
   if (!(seconds > 0)) return '--seconds takes a number above 0';
   if (kill && processes < 2) return '--kill needs at least two processes: somebody has to take the items over';
-  if (kill && seconds < KILL_AFTER_S + 10) return `--kill needs --seconds ${KILL_AFTER_S + 10} or more`;
+  const least = (java ? KILL_JAVA_AFTER_S : KILL_AFTER_S) + 10;
+  if (kill && seconds < least) return `--kill needs --seconds ${least} or more`;
   return null;
 }
 
@@ -141,11 +160,12 @@ function problemOf({ processes, seconds, kill, client }: Options): string | null
 async function watch(options: Options): Promise<number> {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+  if (options.java && !(await hasJava())) return 1;
   tell('starting ZooKeeper');
   const zooKeeper = await startZooKeeper({ servers: 1, tickTime: TICK_MS });
   const cluster = new Cluster(`${zooKeeper.connectString}`);
   try {
-    cluster.start(options);
+    await cluster.start(options);
     return await observe(cluster, options, interrupted.signal);
   } catch (error) {
     if (!interrupted.signal.aborted) throw error;
@@ -157,61 +177,65 @@ async function watch(options: Options): Promise<number> {
   }
 }
 
+/** Builds the Java process if need be, or says what is missing. */
+async function hasJava(): Promise<boolean> {
+  try {
+    await javaClassPath();
+    return true;
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return false;
+  }
+}
+
 async function observe(cluster: Cluster, options: Options, signal: AbortSignal): Promise<number> {
   await shared(cluster, signal);
   const from = Math.ceil(Date.now() / FIRE_MS) * FIRE_MS + FIRE_MS;
   const to = from + options.seconds * FIRE_MS;
   tell(`every item is owned; watching ${options.seconds} fires`);
-  const kill = options.kill ? await killLeader(cluster, from + (KILL_AFTER_S - 0.5) * FIRE_MS, signal) : null;
-  // Half a second after the last fire, so that its runs have ended.
-  await until(to - FIRE_MS / 2, signal);
-  const owned = cluster.owned;
-  const verdict = judge(cluster.log, from, to, kill);
-  process.stdout.write(`${JSON.stringify({ ...verdict, itemsPerProcess: owned })}\n`);
+  const verdict = options.java
+    ? await observeMixed(cluster, from, to, options.kill, signal)
+    : await observeOwn(cluster, from, to, options.kill, signal);
+  process.stdout.write(`${JSON.stringify({ ...verdict, itemsPerProcess: cluster.owned })}\n`);
   return verdict.ok ? 0 : 1;
 }
 
-async function killLeader(cluster: Cluster, at: number, signal: AbortSignal): Promise<Kill> {
-  await until(at, signal);
-  const leader = cluster.workers.find((worker) => worker.isLeader && worker.items.length > 0);
-  if (leader === undefined) throw new Error('no process leads and owns items: nothing to kill');
-  const kill = { worker: leader.name, at: Date.now(), items: leader.items };
-  tell(`killing ${leader.name}, which leads and owns ${leader.items.join(' ')}`);
-  await leader.end('SIGKILL');
-  return kill;
+async function observeOwn(cluster: Cluster, from: number, to: number, kills: boolean, signal: AbortSignal) {
+  const leads = (worker: Member): boolean => worker.isLeader && worker.items.length > 0;
+  const victim = { what: 'which leads and owns', limitMs: RECOVERY_LIMIT_MS, is: leads };
+  const kill = kills ? await killOne(cluster, from + (KILL_AFTER_S - 0.5) * FIRE_MS, victim, signal) : null;
+  // Half a second after the last fire, so that its runs have ended.
+  await until(to - FIRE_MS / 2, signal);
+  return judge(cluster.log, from, to, kill);
 }
 
-/** What is said in the end, and whether it is as it should be. */
-function judge(log: RunLog, from: number, to: number, kill: Kill | null) {
-  const all = log.findings(from, to, FIRE_MS);
-  const { firesMissed, ...counts } = all;
-  const fine = counts.firesWithItemRunTwice === 0 && counts.overlappingRuns === 0;
-  if (kill === null) {
-    return { ok: fine && Object.keys(firesMissed).length === 0, ...counts, firesSkippedWithoutOwner: firesMissed };
+async function observeMixed(cluster: Cluster, from: number, to: number, kills: boolean, signal: AbortSignal) {
+  const killed: Kill[] = [];
+  if (kills) {
+    const ours = { what: 'which owns', limitMs: JAVA_RECOVERY_LIMIT_MS, is: (one: Member) => one instanceof Worker };
+    killed.push(await killOne(cluster, from + (KILL_AFTER_S - 0.5) * FIRE_MS, ours, signal));
+    const java = { what: 'which owns', limitMs: RECOVERY_LIMIT_MS, is: (one: Member) => one instanceof JavaWorker };
+    killed.push(await killOne(cluster, from + (KILL_JAVA_AFTER_S - 0.5) * FIRE_MS, java, signal));
   }
-  const again = log.firstRunsAfter(kill.at);
-  const recoveredAt = again.includes(null) ? null : Math.max(...again.map(Number));
-  const recoveryMs = recoveredAt === null ? null : recoveredAt - kill.at;
-  // Outside of the window from the kill to the first fire after the recovery, every item ran on every fire.
-  const outside =
-    recoveredAt === null
-      ? []
-      : [
-          [from, Math.floor(kill.at)],
-          [Math.ceil(recoveredAt / FIRE_MS) * FIRE_MS, to],
-        ];
-  const missedOutside = outside.flatMap(([begin = 0, end = 0]) =>
-    Object.keys(log.findings(begin, end, FIRE_MS).firesMissed),
-  );
-  return {
-    ok: fine && missedOutside.length === 0 && recoveryMs !== null && recoveryMs <= RECOVERY_LIMIT_MS,
-    ...counts,
-    firesSkippedWithoutOwner: firesMissed,
-    killed: kill,
-    recoveryMs,
-    recoveryLimitMs: RECOVERY_LIMIT_MS,
-    itemsMissedOutsideTheWindow: missedOutside,
-  };
+  await until(to - FIRE_MS / 2, signal);
+  return judgeMixed(cluster.log, from, to, killed);
+}
+
+interface Victim {
+  /** Words between its name and its items. */
+  readonly what: string;
+  readonly limitMs: number;
+  is(worker: Member): boolean;
+}
+
+async function killOne(cluster: Cluster, at: number, victim: Victim, signal: AbortSignal): Promise<Kill> {
+  await until(at, signal);
+  const found = cluster.workers.find((worker) => worker.isRunning && victim.is(worker));
+  if (found === undefined) throw new Error('no such process leads and owns items: nothing to kill');
+  const kill = { worker: found.name, at: Date.now(), items: found.items, recoveryLimitMs: victim.limitMs };
+  tell(`killing ${found.name}, ${victim.what} ${found.items.join(' ')}`);
+  await found.end('SIGKILL');
+  return kill;
 }
 
 /** Resolves once the items are shared by all processes. */
