@@ -141,12 +141,10 @@ describe('options that Java lacks', () => {
 
 describe('options that are stored but not supported', () => {
   it('are read as they are and named', () => {
-    const stored = decodeJobConfig(
-      `${MINIMAL}staticSharding: true\nmaxTimeDiffSeconds: 0\njobErrorHandlerType: email\n`,
-    );
+    const stored = decodeJobConfig(`${MINIMAL}staticSharding: true\nmaxTimeDiffSeconds: 0\n`);
     expect(stored).toMatchObject({
-      definition: { staticSharding: true, maxTimeDiffSeconds: 0, jobErrorHandlerType: 'email' },
-      unsupported: ['staticSharding', 'maxTimeDiffSeconds', 'jobErrorHandlerType'],
+      definition: { staticSharding: true, maxTimeDiffSeconds: 0 },
+      unsupported: ['staticSharding', 'maxTimeDiffSeconds'],
     });
   });
 });
