@@ -25,12 +25,19 @@ export interface ChannelParts {
 /** What ends a connection because of one answer: what became of the other requests is not known. */
 const SPOILED: readonly ZooKeeperErrorCode[] = ['PROTOCOL', 'ANSWER_TOO_LARGE'];
 
+/**
+ * So many requests are under way at most; what comes beyond them waits here. A server that has a thousand, of all its
+ * clients together (`globalOutstandingLimit`), stops reading and starts again for each that it answers, which costs it
+ * more than the requests themselves.
+ */
+const WINDOW = 512;
+
 /** A request without an answer for so long gets another one sent after it, milliseconds. */
 const NUDGE_MS = 200;
 
 /**
  * Requests and answers on one connection. Requests are written together, one write for all that come in one turn of the
- * event loop, and answered in the order sent. When the connection ends, all that wait fail as `CONNECTION_LOSS`, in
+ * event loop, as far as the window allows, and answered in the order asked. When the connection ends, all that wait fail as `CONNECTION_LOSS`, in
  * order; nothing is sent again.
  */
 export class Channel {
@@ -44,6 +51,8 @@ export class Channel {
   #greeting: ((input: JuteReader) => void) | null = null;
   #xid = 0;
   #writing = false;
+  /** Frames that were written and will have an answer, pings apart. */
+  #underWay = 0;
   #nudge: Timer | null = null;
   #nudged: PendingRequest | null = null;
   #heartbeat: Timer | null = null;
@@ -171,7 +180,7 @@ export class Channel {
   /** The same, once what was begun has been written. */
   endSoon(reason: ZooKeeperError): void {
     if (this.#reason !== null) return;
-    this.#flush();
+    this.#write(Number.POSITIVE_INFINITY);
     discardSoon(this.parts.socket);
     this.#conclude(reason);
   }
@@ -202,16 +211,22 @@ export class Channel {
 
   #flush(): void {
     this.#writing = false;
-    if (this.#reason !== null || this.#out.isEmpty) return;
-    this.#sentAt = this.parts.clock.monotonic();
-    this.parts.socket.write(this.#out.take());
+    if (this.#reason === null && this.#underWay < WINDOW) this.#write(WINDOW - this.#underWay);
   }
 
+  #write(most: number): void {
+    const { bytes, frames } = this.#out.takeFrames(most);
+    if (frames === 0) return;
+    this.#underWay += frames;
+    this.#sentAt = this.parts.clock.monotonic();
+    this.parts.socket.write(bytes);
+  }
+
+  /** Goes past whatever waits: the session depends on it. */
   #ping(): void {
-    this.#beginNumbered(XID.ping, OP.ping);
-    this.#out.endFrame();
-    this.#pings.push(this.parts.clock.monotonic());
-    this.#flush();
+    this.#sentAt = this.parts.clock.monotonic();
+    this.#pings.push(this.#sentAt);
+    this.parts.socket.write(PING);
   }
 
   /** A follower of ZooKeeper 3.8 can leave a lone request lying until the next one comes (ZOOKEEPER-4537). */
@@ -246,6 +261,7 @@ export class Channel {
     } catch (error) {
       this.end(ZooKeeperError.is(error) ? error : protocolError(messageOf(error)));
     }
+    if (!this.#out.isEmpty) this.#written();
   }
 
   #take(input: JuteReader): void {
@@ -253,6 +269,7 @@ export class Channel {
     if (this.#greeting !== null) {
       const greeting = this.#greeting;
       this.#greeting = null;
+      this.#underWay -= 1;
       greeting(input);
       return;
     }
@@ -273,6 +290,7 @@ export class Channel {
         this.#answerUnnumbered('setWatches', code);
         break;
       default:
+        this.#underWay -= 1;
         this.#answer(input, xid, zxid, code);
     }
   }
@@ -298,6 +316,7 @@ export class Channel {
   }
 
   #answerUnnumbered(kind: 'auth' | 'setWatches', code: number): void {
+    this.#underWay -= 1;
     this.#unnumbered[kind].shift()?.(code);
   }
 
@@ -315,6 +334,17 @@ export class Channel {
   #confirm(sentAt: number | undefined): void {
     if (sentAt !== undefined && sentAt > this.#confirmedAt) this.#confirmedAt = sentAt;
   }
+}
+
+const PING = pingFrame();
+
+function pingFrame(): Buffer {
+  const out = new JuteWriter();
+  out.beginFrame();
+  out.int(XID.ping);
+  out.int(OP.ping);
+  out.endFrame();
+  return out.take();
 }
 
 /** What the end of a connection means for the requests that it was not about. */

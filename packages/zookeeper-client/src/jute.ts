@@ -13,7 +13,7 @@ export class JuteWriter {
   #end = 0;
   #frame = 0;
 
-  /** Where the next byte goes. */
+  /** Whether everything written has been taken. */
   get isEmpty(): boolean {
     return this.#end === this.#taken;
   }
@@ -39,10 +39,21 @@ export class JuteWriter {
 
   /** Everything written and not taken yet. */
   take(): Buffer {
-    const taken = this.#buffer.subarray(this.#taken, this.#end);
-    this.#taken = this.#end;
+    return this.#takeTo(this.#end);
+  }
+
+  /** The same, but so many frames at most. */
+  takeFrames(most: number): { readonly bytes: Buffer; readonly frames: number } {
+    let [at, frames] = [this.#taken, 0];
+    for (; frames < most && at < this.#end; frames++) at += 4 + this.#buffer.readInt32BE(at);
+    return { bytes: this.#takeTo(at), frames };
+  }
+
+  #takeTo(at: number): Buffer {
+    const bytes = this.#buffer.subarray(this.#taken, at);
+    this.#taken = at;
     if (this.#buffer.length - this.#end < MIN_REST_BYTES) this.#renew(0);
-    return taken;
+    return bytes;
   }
 
   int(value: number): void {

@@ -158,6 +158,37 @@ async function connected(
   return { client, events, lostAt: () => lostAt };
 }
 
+describe('requests under way', () => {
+  const requests = (): number => network.heard.filter((what) => typeof what === 'number').length;
+
+  it('are so many at most that a server does not stop reading, and the others follow as answers come', async () => {
+    const { client } = await connected();
+    network.answers = false;
+    const work = Array.from({ length: 600 }, () => client.sync('/'));
+    await settle();
+    expect(requests()).toBe(512);
+    for (let xid = 1; xid <= 40; xid++) network.answer(xid);
+    await settle();
+    expect(requests()).toBe(552);
+    for (let xid = 41; xid <= 512; xid++) network.answer(xid);
+    await settle();
+    for (let xid = 513; xid <= 600; xid++) network.answer(xid);
+    await Promise.all(work);
+    expect(network.heard.slice(1)).toEqual(Array.from({ length: 600 }, (_, index) => index + 1));
+  });
+
+  it('do not hold up the pings of the session', async () => {
+    const { client } = await connected();
+    network.answers = false;
+    const work = Array.from({ length: 600 }, () => client.sync('/'));
+    const outcomes = Promise.allSettled(work);
+    await clock.advance(2_000);
+    expect(network.heard).toContain('ping');
+    network.cut();
+    expect(new Set((await outcomes).map(({ status }) => status))).toEqual(new Set(['rejected']));
+  });
+});
+
 describe('the time of a session', () => {
   it('is kept by a ping whenever a third of the timeout went by without a request', async () => {
     const { client } = await connected();
