@@ -8,6 +8,8 @@ import type { LoopDelay, Order, ScaleSetup, Told } from './scale-process.js';
  * {@link Told}.
  */
 
+const WARM_UP_JOBS = 100;
+
 /** Delays below this are not seen: a timer is set this often, and how late it fires is recorded. */
 const RESOLUTION_MS = 10;
 
@@ -16,13 +18,14 @@ const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 const owned = new Map<string, number[]>();
 let processor = process.cpuUsage();
 let engine: Engine | null = null;
+let warm = false;
 
 function tell(told: Told): void {
   process.send?.(told);
 }
 
 function emit(event: TraceEvent): void {
-  if (event.kind !== 'coordination') return;
+  if (event.kind !== 'coordination' || !warm) return;
   if (event.event === 'draining') tell({ kind: 'draining' });
   if (event.event !== 'assigned' || !Array.isArray(event.details.items)) return;
   owned.set(event.jobName, event.details.items);
@@ -30,9 +33,14 @@ function emit(event: TraceEvent): void {
   if (owned.size === setup.jobs) tell({ kind: 'owned' });
 }
 
-async function start(jobs: number): Promise<Engine> {
+async function start(jobs: number, namespace = setup.registry.namespace): Promise<Engine> {
   const { registry, instanceId, items, firesEach, strategy } = setup;
-  const made = createEngine({ registry, instanceId, logger: silentLogger, traceSinks: [{ emit }] });
+  const made = createEngine({
+    registry: { ...registry, namespace },
+    instanceId,
+    logger: silentLogger,
+    traceSinks: [{ emit }],
+  });
   for (let number = 0; number < jobs; number++) {
     const cron = firesEach === 'minute' ? `${number % 60} * * * * ?` : '0 0 0 1 1 ?';
     const name = `job-${number}`;
@@ -102,7 +110,10 @@ process.on('message', (order: Order) => {
 // Also when the bench was ended: nobody else would end this process.
 process.on('disconnect', () => process.exit());
 
-// So that the first engine to be measured is not the one that loads the client library: this one is.
-const first = await start(0);
+// So that the first engine to be measured is not the one that loads the client library and has the code compiled: this
+// one is. What is compiled once is not what a job costs.
+const first = await start(setup.jobs === 1 ? 0 : WARM_UP_JOBS, `${setup.registry.namespace}-warm-up`);
 await first.stop();
+owned.clear();
+warm = true;
 tell({ kind: 'done' });

@@ -27,16 +27,16 @@ export interface Stat {
 /** Reads a stat: 68 bytes. */
 export function readStat(input: JuteReader): Stat {
   const czxid = input.long();
-  const mzxid = input.long();
+  const mzxid = oneOf(input.long(), czxid);
   const ctime = input.milliseconds();
   const mtime = input.milliseconds();
   const version = input.int();
   const cversion = input.int();
   const aversion = input.int();
-  const ephemeralOwner = input.long();
+  const ephemeralOwner = oneOf(input.long(), 0n);
   const dataLength = input.int();
   const numChildren = input.int();
-  const pzxid = input.long();
+  const pzxid = oneOf(input.long(), mzxid);
   return {
     czxid,
     mzxid,
@@ -50,4 +50,9 @@ export function readStat(input: JuteReader): Stat {
     dataLength,
     numChildren,
   };
+}
+
+/** Each number that is read is an object; most of a stat are the same, and stats are kept. */
+function oneOf(read: bigint, same: bigint): bigint {
+  return read === same ? same : read;
 }

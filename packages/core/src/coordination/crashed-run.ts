@@ -39,7 +39,7 @@ export interface Searcher {
   /** Whether crashed runs are to be executed again at all. */
   readonly failover: boolean;
   /** Items whose takeover by this instance is under way in this process. */
-  readonly underway: ReadonlySet<number>;
+  readonly underway: Pick<ReadonlySet<number>, 'has'>;
 }
 
 /** Why a crashed run is not executed again. */

@@ -1,4 +1,5 @@
 import { ElasticJobError, RegistryError } from '../foundation/errors.js';
+import { RareMap, RareSet } from '../foundation/rare-map.js';
 import type { Operation, Registry } from '../registry/registry.js';
 import { type DropReason, fairShare, type ItemState, type Searcher, type Verdict, verdictOn } from './crashed-run.js';
 import { knownItems, readItems, readPresences } from './crashed-run-reader.js';
@@ -58,15 +59,15 @@ interface Judged {
 export class Failover {
   #searched: string | null = FAILOVER_OFF;
   /** Items to look at although nothing is known to have changed. */
-  readonly #suspects = new Set<number>();
+  readonly #suspects = new RareSet<number>();
   /** Items with a crashed run that this instance would take if it had room. */
-  readonly #left = new Set<number>();
+  readonly #left = new RareSet<number>();
   /** Runs that this instance signed for in this session. */
-  readonly #taken = new Map<number, CrashedRun>();
+  readonly #taken = new RareMap<number, CrashedRun>();
   /** Those of them that were handed over to be executed. */
-  readonly #underway = new Set<number>();
+  readonly #underway = new RareSet<number>();
   /** Nodes whose end is waited for. */
-  readonly #awaited = new Set<string>();
+  readonly #awaited = new RareSet<string>();
 
   constructor(
     private readonly registry: Registry,
@@ -96,14 +97,14 @@ export class Failover {
   /** A run has ended here: there may be room for what was left. */
   reconsider(): void {
     if (this.#left.size === 0) return;
-    for (const item of this.#left) this.#suspects.add(item);
+    for (const item of this.#left.values()) this.#suspects.add(item);
     this.#left.clear();
     this.hooks.wake();
   }
 
   /** Takes over what this instance has room for, and away what nobody is to execute. */
   async search(request: FailoverSearch): Promise<void> {
-    const suspects = [...this.#suspects];
+    const suspects = this.#suspects.values();
     this.#suspects.clear();
     try {
       const isWhole = request.signs !== this.#searched;

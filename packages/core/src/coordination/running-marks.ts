@@ -1,3 +1,4 @@
+import { RareMap, RareSet } from '../foundation/rare-map.js';
 import type { Registry } from '../registry/registry.js';
 import { jobPath, layout } from './job-layout.js';
 
@@ -22,9 +23,9 @@ export class RunningMarks {
   /** Items of whose mark something was asked and no answer came: what stands there may be ours, or somebody else's. */
   readonly #doubtful = new Set<number>();
   /** Items whose mark outlives the session, and the witness of the session that it was made in. */
-  readonly #lasting = new Map<number, bigint>();
+  readonly #lasting = new RareMap<number, bigint>();
   /** Items whose lasting mark was taken away before their run had settled. */
-  readonly #givenUp = new Set<number>();
+  readonly #givenUp = new RareSet<number>();
 
   constructor(
     private readonly registry: Registry,
@@ -74,8 +75,8 @@ export class RunningMarks {
    * nobody is to take its runs for crashed. A mark of a former session, of another witness, is not its own any more.
    */
   async giveUp(witness: bigint | null): Promise<void> {
-    for (const [item, made] of [...this.#lasting]) {
-      if (made !== witness) continue;
+    for (const item of this.#lasting.keys()) {
+      if (this.#lasting.get(item) !== witness) continue;
       await this.release(item);
       this.#givenUp.add(item);
     }

@@ -33,19 +33,31 @@ export function defineJob(options: JobOptions, context: { readonly now?: number 
   return complete(name, parsed.data);
 }
 
-function complete(name: string, options: z.output<typeof JOB_SCHEMA>): JobDefinition {
-  const { name: _, jobExtraConfigurations: __, jobExecutorThreadPoolSizeProviderType: pool = '', ...fields } = options;
+/** Field by field: an object made of another one's rest has a shape of its own, which weighs more than the object. */
+function complete(jobName: string, options: z.output<typeof JOB_SCHEMA>): JobDefinition {
+  const pool = options.jobExecutorThreadPoolSizeProviderType ?? '';
   return Object.freeze({
-    ...fields,
-    jobName: name,
+    jobName,
     cron: orNull(options.cron),
     timeZone: orNull(options.timeZone),
+    shardingTotalCount: options.shardingTotalCount,
+    shardingItemParameters: options.shardingItemParameters,
+    jobParameter: options.jobParameter,
+    monitorExecution: options.monitorExecution,
+    failover: options.failover,
+    misfire: options.misfire,
+    maxTimeDiffSeconds: options.maxTimeDiffSeconds,
+    reconcileIntervalMinutes: options.reconcileIntervalMinutes,
     jobShardingStrategyType: orNull(options.jobShardingStrategyType),
     jobExecutorThreadPoolSizeProviderType: typeof pool === 'number' ? null : orNull(pool),
     jobErrorHandlerType: orNull(options.jobErrorHandlerType),
     jobListenerTypes: Object.freeze([...options.jobListenerTypes]),
+    description: options.description,
     props: Object.freeze({ ...options.props }),
+    disabled: options.disabled,
+    overwrite: options.overwrite,
     label: orNull(options.label),
+    staticSharding: options.staticSharding,
     className: orNull(options.className),
     dst: options.dst === undefined ? null : Object.freeze({ ...options.dst }),
     timeout: options.timeout ?? null,

@@ -4,6 +4,7 @@ import { type Deferred, deferred } from '../foundation/deferred.js';
 import { ElasticJobError, messageOf, RegistryError } from '../foundation/errors.js';
 import type { TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
+import { RareSet } from '../foundation/rare-map.js';
 import { backoff, type RetryPolicy } from '../foundation/retry.js';
 import type { DriverSession } from './driver.js';
 import type { Selection, Session, TreeListener, TreeSnapshot, TreeWatch } from './registry.js';
@@ -43,7 +44,7 @@ export class WatchedTree implements TreeWatch {
   #places = new Map<string, Place>();
   #session: Session;
   readonly #arming: Arming;
-  readonly #waiters = new Set<Deferred<TreeSnapshot>>();
+  readonly #waiters = new RareSet<Deferred<TreeSnapshot>>();
   readonly #closing = new LazyAbort();
   #reading = false;
   #unfollow: () => void = () => undefined;
@@ -142,7 +143,7 @@ export class WatchedTree implements TreeWatch {
 
   /** Reads what is due and publishes it. Resolves to whether that worked. */
   async #readOnce(link: Link): Promise<boolean> {
-    const waiters = [...this.#waiters];
+    const waiters = this.#waiters.values();
     try {
       await this.#arming.prepare(link.driver);
       await this.#readDue(link.driver);
@@ -252,7 +253,7 @@ export class WatchedTree implements TreeWatch {
   }
 
   #fail(error: unknown): void {
-    for (const waiter of this.#waiters) waiter.reject(error);
+    for (const waiter of this.#waiters.values()) waiter.reject(error);
     this.#waiters.clear();
   }
 }

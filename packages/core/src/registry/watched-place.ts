@@ -147,7 +147,7 @@ export class Place {
     this.node.reading();
     try {
       const node = await this.#find(driver, full, arming);
-      this.node.value = keep(this.node.value, node === null ? null : { path: this.path, ...node });
+      this.node.value = keep(this.node.value, node === null ? null : nodeAt(this.path, node));
     } catch (error) {
       this.node.due = true;
       throw error;
@@ -193,6 +193,10 @@ export class Place {
 }
 
 type Value = Pick<RegistryNode, 'value' | 'stat'>;
+
+function nodeAt(path: string, { value, stat }: Value): RegistryNode {
+  return { path, value, stat };
+}
 
 /** Waits for all, then fails if one did: no read may still be under way when the next round begins. */
 async function settleAll(work: readonly Promise<void>[]): Promise<void> {

@@ -15,6 +15,7 @@ import type { Clock, Timer } from '../foundation/clock.js';
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
 import { type Lifecycle, TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
+import { RareSet } from '../foundation/rare-map.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import type { InstanceIdentity } from '../job/identity.js';
@@ -51,7 +52,7 @@ export class JobRuntime implements Lifecycle {
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
   #taking = false;
-  readonly #changeListeners = new Set<() => void>();
+  readonly #changeListeners = new RareSet<() => void>();
   readonly #logger: Logger;
   readonly #tasks: TaskGroup;
   readonly #member: JobMember;
@@ -429,7 +430,7 @@ export class JobRuntime implements Lifecycle {
   }
 
   #announceChange(): void {
-    const listeners = [...this.#changeListeners];
+    const listeners = this.#changeListeners.values();
     this.#changeListeners.clear();
     for (const listener of listeners) listener();
   }
