@@ -3,9 +3,6 @@ import { ConfigurationError, type JobOptions } from '@elasticjob/core';
 import type { InjectionToken } from '@nestjs/common';
 import type { DeclaredOptions } from './job.decorators.js';
 
-/** The prop of ElasticJob's script jobs. */
-const COMMAND_LINE = 'script.command.line';
-
 type Callable = (...injected: readonly unknown[]) => unknown;
 
 /** Gives what a token stands for in the application; throws if it stands for nothing. */
@@ -25,7 +22,7 @@ export async function resolveOptions(layers: readonly DeclaredOptions[], lookup:
       resolved[option] = typeof value === 'function' ? await call(option, value as Callable, dependencies) : value;
     }
   }
-  return withCommand(resolved);
+  return withProps(resolved);
 }
 
 /** Whether a function was to give the job's cron and gave `undefined`, as for a missing entry of the configuration. */
@@ -72,8 +69,13 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function withCommand({ command, ...options }: Record<string, unknown>): JobOptions {
-  // Whatever is wrong with it is for defineJob to say.
-  if (command === undefined) return options as unknown as JobOptions;
-  return { ...options, props: { ...Object(options.props), [COMMAND_LINE]: command } } as unknown as JobOptions;
+/** Moves what stands under the name of a prop, which has a dot, to the props. */
+function withProps(resolved: Readonly<Record<string, unknown>>): JobOptions {
+  const entries = Object.entries(resolved);
+  const props = entries.filter(([name, value]) => name.includes('.') && value !== undefined);
+  const options = Object.fromEntries(entries.filter(([name]) => !name.includes('.')));
+  // Whatever is wrong with the options is for defineJob to say.
+  if (props.length === 0) return options as unknown as JobOptions;
+  const texts = props.map(([name, value]) => [name, typeof value === 'number' ? String(value) : value]);
+  return { ...options, props: { ...Object(options.props), ...Object.fromEntries(texts) } } as unknown as JobOptions;
 }

@@ -15,11 +15,13 @@ import type {
   OnModuleDestroy,
   OnModuleInit,
 } from '@nestjs/common';
-import { DiscoveryService, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { DiscoveryService, ExternalContextCreator, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { isCronUnset, resolveOptions } from './declared-options.js';
+import { type ElasticJobModuleOptions, MODULE_OPTIONS_TOKEN } from './elastic-job.options.js';
 import { ENGINE_OVERRIDES } from './engine.provider.js';
 import { injectedJobs } from './inject-elastic-job.decorator.js';
 import { exploreJobs, type FoundJob } from './job-explorer.js';
+import { enhancedCall, type MethodCall, plainCall } from './method-call.js';
 import { extensionProblems, withNestRemedy } from './nest-extensions.js';
 import { nestLogger } from './nest-logger.js';
 import { nameOf, type Wrapper } from './nest-provider.js';
@@ -39,13 +41,14 @@ export class ElasticJobLifecycle implements OnModuleInit, OnApplicationBootstrap
     private readonly engine: Engine,
     private readonly discovery: DiscoveryService,
     private readonly moduleRef: ModuleRef,
+    private readonly call: MethodCall,
     private readonly clock: Clock = systemClock,
   ) {}
 
   /** Throws one `ConfigurationError` that lists everything that is wrong with the jobs. */
   async onModuleInit(): Promise<void> {
     const wrappers = [...this.discovery.getProviders(), ...this.discovery.getControllers()];
-    const { jobs, problems } = exploreJobs(wrappers);
+    const { jobs, problems } = exploreJobs(wrappers, this.call);
     const found = [...engineProblems(wrappers), ...extensionProblems(wrappers), ...problems].map(asProblem);
     for (const job of jobs) found.push(...(await this.#add(job)));
     if (found.length === 0) found.push(...this.#unknownHandles(wrappers));
@@ -98,17 +101,28 @@ export class ElasticJobLifecycle implements OnModuleInit, OnApplicationBootstrap
 /** Makes the lifecycle, and moves its module to the end of those that start, which is the front of those that stop. */
 export const lifecycleProvider: FactoryProvider<ElasticJobLifecycle> = {
   provide: ElasticJobLifecycle,
-  inject: [Engine, DiscoveryService, ModuleRef, ModulesContainer, { token: ENGINE_OVERRIDES, optional: true }],
+  inject: [
+    Engine,
+    DiscoveryService,
+    ModuleRef,
+    ModulesContainer,
+    MODULE_OPTIONS_TOKEN,
+    ExternalContextCreator,
+    { token: ENGINE_OVERRIDES, optional: true },
+  ],
   useFactory(
     engine: Engine,
     discovery: DiscoveryService,
     moduleRef: ModuleRef,
     modules: ModulesContainer,
+    { enhancers = false }: ElasticJobModuleOptions,
+    creator: ExternalContextCreator,
     overrides: Partial<EngineOptions> = {},
   ) {
     // Nest calls hooks by the distance of a module from the root, farthest first, and in reverse when it shuts down.
     for (const module of modules.values()) if (module.hasProvider(ElasticJobLifecycle)) module.distance = -1;
-    return new ElasticJobLifecycle(engine, discovery, moduleRef, overrides.clock);
+    const call = enhancers ? enhancedCall(creator) : plainCall;
+    return new ElasticJobLifecycle(engine, discovery, moduleRef, call, overrides.clock);
   },
 };
 

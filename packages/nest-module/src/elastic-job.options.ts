@@ -2,7 +2,14 @@ import type { EngineOptions } from '@elasticjob/core';
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 
 /** What `ElasticJobModule.forRoot` takes: the registry, and how to start and stop. Only `registry` is required. */
-export type ElasticJobModuleOptions = Omit<EngineOptions, 'clock' | 'logger'>;
+export interface ElasticJobModuleOptions extends Omit<EngineOptions, 'clock' | 'logger'> {
+  /**
+   * Whether `@UseGuards`, `@UseInterceptors` and `@UseFilters` of jobs' methods and classes, and those of the whole
+   * application, apply to runs. Global ones are then asked about runs too: they see `getType() === 'elasticjob'`.
+   * Default `false`.
+   */
+  readonly enhancers?: boolean;
+}
 
 /** What a class given to `forRootAsync` as `useClass` or `useExisting` implements. */
 export interface ElasticJobOptionsFactory {

@@ -15,6 +15,7 @@ export const engineProvider: FactoryProvider<Engine> = {
   useFactory(options: ElasticJobModuleOptions, discovery: DiscoveryService, overrides: Partial<EngineOptions> = {}) {
     const extensions = extensionModule(nestExtensions(discovery.getProviders()));
     const traceSinks = [...(options.traceSinks ?? []), ...(overrides.traceSinks ?? [])];
-    return createEngine({ logger: nestLogger(), ...options, ...overrides, traceSinks }, extensions);
+    const { enhancers: _, ...engineOptions } = options;
+    return createEngine({ logger: nestLogger(), ...engineOptions, ...overrides, traceSinks }, extensions);
   },
 };

@@ -11,7 +11,9 @@ export {
   Engine,
   ExecutionError,
   type FetchedData,
+  type ItemExecutor,
   type ItemOwners,
+  type JobDefinition,
   type JobFailure,
   type JobOptions,
   type JobStatus,
@@ -35,15 +37,19 @@ export {
 export { ElasticJobModule } from './elastic-job.module.js';
 export type { ElasticJobModuleOptions, ElasticJobOptionsFactory } from './elastic-job.options.js';
 export { ElasticJobHandle } from './elastic-job-handle.js';
-export { JobErrorHandler, JobListener, ShardingStrategy } from './extension.decorators.js';
+export { JobErrorHandler, JobKind, JobListener, PoolPolicy, ShardingStrategy } from './extension.decorators.js';
 export { getElasticJobToken, InjectElasticJob } from './inject-elastic-job.decorator.js';
 export {
   type Configurable,
   DataflowJob,
+  HttpJob,
+  type HttpJobOptions,
   type JobDecoratorOptions,
   ScriptJob,
   type ScriptJobOptions,
   SimpleJob,
+  TypedJob,
 } from './job.decorators.js';
 export type { ClassFeature, HandlerFeature, JobFeature } from './job-features.js';
+export { ELASTIC_JOB_CONTEXT, shardingContextOf } from './method-call.js';
 export { nestLogger } from './nest-logger.js';

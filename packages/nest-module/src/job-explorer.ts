@@ -2,6 +2,7 @@ import type { JobHandler } from '@elasticjob/core';
 import { type DeclaredKind, type DeclaredOptions, declarationsOf, type JobDeclaration } from './job.decorators.js';
 import type { JobFeature } from './job-features.js';
 import { type ClassFeature, type HandlerFeature, JOB_FEATURES } from './job-features.js';
+import { type MethodCall, plainCall } from './method-call.js';
 import { methodsOfKind, nestJobHandler } from './nest-job-handler.js';
 import { classesOf, instanceSource, methodsOf, nameOf, type Wrapper } from './nest-provider.js';
 
@@ -31,17 +32,17 @@ interface LayeredDeclaration extends Omit<JobDeclaration, 'options'> {
   readonly layers: readonly DeclaredOptions[];
 }
 
-/** All jobs among the application's providers and controllers. */
-export function exploreJobs(wrappers: readonly Wrapper[]): Exploration {
+/** All jobs among the application's providers and controllers. `call` is how their methods are called. */
+export function exploreJobs(wrappers: readonly Wrapper[], call: MethodCall = plainCall): Exploration {
   const features = wrappers.filter((wrapper) => wrapper.token === JOB_FEATURES);
   const overlays = features.flatMap(overlaysOf);
-  const found = [...wrappers.flatMap((wrapper) => jobsOf(wrapper, overlays)), ...features.flatMap(handlerJobs)];
+  const found = [...wrappers.flatMap((wrapper) => jobsOf(wrapper, overlays, call)), ...features.flatMap(handlerJobs)];
   const jobs = found.filter((result): result is FoundJob => typeof result !== 'string');
   const problems = found.filter((result): result is string => typeof result === 'string');
   return { jobs, problems: [...problems, ...overlays.flatMap((overlay) => unused(overlay, wrappers))] };
 }
 
-function jobsOf(wrapper: Wrapper, overlays: readonly Overlay[]): (FoundJob | string)[] {
+function jobsOf(wrapper: Wrapper, overlays: readonly Overlay[], call: MethodCall): (FoundJob | string)[] {
   const declarations =
     classesOf(wrapper)
       .map(declarationsOf)
@@ -57,10 +58,10 @@ function jobsOf(wrapper: Wrapper, overlays: readonly Overlay[]): (FoundJob | str
   const rest = declarations
     .filter(({ member }) => member !== null || own.length === 0)
     .map(({ options, ...declaration }) => ({ ...declaration, layers: [options] }));
-  return [...overlaid, ...rest].map((declaration) => jobOf(declaration, wrapper));
+  return [...overlaid, ...rest].map((declaration) => jobOf(declaration, wrapper, call));
 }
 
-function jobOf({ kind, layers, member }: LayeredDeclaration, wrapper: Wrapper): FoundJob | string {
+function jobOf({ kind, layers, member }: LayeredDeclaration, wrapper: Wrapper, call: MethodCall): FoundJob | string {
   const origin = member === null ? nameOf(wrapper) : `${String(member)} of ${nameOf(wrapper)}`;
   const methods = methodsOf(wrapper);
   const missing = methodsOfKind(kind, member).filter((method) => !hasMethod(methods, method));
@@ -68,7 +69,7 @@ function jobOf({ kind, layers, member }: LayeredDeclaration, wrapper: Wrapper): 
     const names = missing.map((method) => `${String(method)}(context)`).join(' and ');
     return `${origin}: a ${kind} job needs the method ${names}, which the class does not have`;
   }
-  return { origin, layers, handler: nestJobHandler(kind, member, instanceSource(wrapper)) };
+  return { origin, layers, handler: nestJobHandler(kind, member, instanceSource(wrapper), call) };
 }
 
 function overlaysOf(wrapper: Wrapper): Overlay[] {

@@ -27,11 +27,32 @@ export type ScriptJobOptions = Configurable<
   }
 >;
 
-/** What calls a declared job: `execute` or a named method, the pair `fetchData` and `processData`, or a command. */
-export type DeclaredKind = 'simple' | 'dataflow' | 'script';
+/** What `@HttpJob` takes. */
+export type HttpJobOptions = Configurable<
+  JobOptions & {
+    /** The address, as the prop `http.uri`. */
+    uri: string;
+    /** `GET`, `POST`, `PUT`, `DELETE`, `PATCH`, `HEAD` or `OPTIONS`, as the prop `http.method`. */
+    method: string;
+    /** The body, as the prop `http.data`. */
+    data?: string;
+    /** The type of the body, as the prop `http.content.type`. */
+    contentType?: string;
+    /** Until the connection must stand, milliseconds, as the prop `http.connect.timeout.milliseconds`. Default 3000. */
+    connectTimeoutMs?: number;
+    /** How long the server may say nothing, milliseconds, as the prop `http.read.timeout.milliseconds`. Default 5000. */
+    readTimeoutMs?: number;
+  }
+>;
 
-/** Options as they were declared, before the functions among them are called. */
-export type DeclaredOptions = Partial<ScriptJobOptions>;
+/**
+ * What calls a declared job: `execute` or a named method, the pair `fetchData` and `processData`, or, for a job whose
+ * definition describes it whole, nothing.
+ */
+export type DeclaredKind = 'simple' | 'dataflow' | 'typed';
+
+/** Options as they were declared, before the functions among them are called. Names with a dot are props. */
+export type DeclaredOptions = Partial<JobDecoratorOptions>;
 
 /** One decorator on a class or on one of its members. */
 export interface JobDeclaration {
@@ -56,7 +77,7 @@ type DataflowJobDecorator = (
   }>,
 ) => void;
 
-type ScriptJobDecorator = (target: object, member?: string | symbol) => void;
+type TypedJobDecorator = (target: object, member?: string | symbol) => void;
 
 const DECLARATIONS = Symbol.for('elasticjob:jobs');
 
@@ -92,8 +113,43 @@ export function DataflowJob(options: JobDecoratorOptions): DataflowJobDecorator 
  * @ScriptJob({ name: 'backup', cron: '0 0 2 * * ?', shardingTotalCount: 1, command: './backup.sh --full' })
  * export class BackupJob {}
  */
-export function ScriptJob(options: ScriptJobOptions): ScriptJobDecorator {
-  return (target, member) => declare('script', options, target, member);
+export function ScriptJob(options: ScriptJobOptions): TypedJobDecorator {
+  return (target, member) => declare('typed', asProps(options, { command: 'script.command.line' }), target, member);
+}
+
+/**
+ * Sends a request per item and fire, with the context in the header `shardingContext`. On a class, or on a property of a
+ * provider, which only gives it a place.
+ *
+ * @example
+ * @HttpJob({ name: 'close-day', cron: '0 0 0 * * ?', shardingTotalCount: 1, method: 'POST', uri: 'https://books.internal/close-day' })
+ * export class CloseDayJob {}
+ */
+export function HttpJob(options: HttpJobOptions): TypedJobDecorator {
+  return (target, member) => declare('typed', asProps(options, HTTP_PROPS), target, member);
+}
+
+/**
+ * A job without a handler of a kind that the application adds with `@JobKind(type)`, or that the kernel brings. The type
+ * is stored as its `className`. On a class, or on a property of a provider, which only gives it a place.
+ */
+export function TypedJob(type: string, options: JobDecoratorOptions): TypedJobDecorator {
+  return (target, member) => declare('typed', { ...options, className: type }, target, member);
+}
+
+/** The props behind the options of `@HttpJob`. */
+const HTTP_PROPS = {
+  uri: 'http.uri',
+  method: 'http.method',
+  data: 'http.data',
+  contentType: 'http.content.type',
+  connectTimeoutMs: 'http.connect.timeout.milliseconds',
+  readTimeoutMs: 'http.read.timeout.milliseconds',
+} as const;
+
+/** Options with some of them under the names of the props that they stand for. */
+function asProps(options: object, names: Readonly<Record<string, string>>): DeclaredOptions {
+  return Object.fromEntries(Object.entries(options).map(([name, value]) => [names[name] ?? name, value]));
 }
 
 /** The jobs that a class declares or inherits; a subclass's declaration replaces the one on the same member. */

@@ -3,7 +3,9 @@ import {
   type ExtensionDeclaration,
   extensionOf,
   type JobErrorHandler,
+  type JobKind,
   type JobListener,
+  type PoolPolicy,
   type ShardingStrategy,
 } from './extension.decorators.js';
 import { classesOf, isStatic, methodsOf, nameOf, type Wrapper } from './nest-provider.js';
@@ -33,6 +35,28 @@ export function nestExtensions(wrappers: readonly Wrapper[]): ExtensionSet {
           return handler().failsRun ?? false;
         },
         handle: (failure) => handler().handle(failure),
+        prepare(definition) {
+          const own = handler().prepare?.(definition);
+          if (own === undefined) return this;
+          return { type, failsRun: own.failsRun ?? false, handle: (failure) => own.handle(failure) };
+        },
+      };
+    }),
+    poolPolicies: at('PoolPolicy').map(({ type, wrapper }) => {
+      const policy = (): PoolPolicy => wrapper.instance;
+      return { type, size: () => policy().size() };
+    }),
+    jobKinds: at('JobKind').map(({ type, wrapper }) => {
+      const kind = (): JobKind => wrapper.instance;
+      return {
+        type,
+        storedClassName: null,
+        accepts(definition, handler) {
+          const own = kind();
+          if (own.accepts !== undefined) return own.accepts(definition, handler);
+          return handler === undefined && definition.className === type;
+        },
+        prepare: (definition, handler) => kind().prepare(definition, handler),
       };
     }),
     listeners: at('JobListener').map(({ type, wrapper }) => {
@@ -59,19 +83,21 @@ export function extensionProblems(wrappers: readonly Wrapper[]): string[] {
 
 /** What the kernel says of an unknown extension: its type, and where an engine without Nest takes it from. */
 const KERNEL_REMEDY =
-  /(the [a-z ]+ '([^'\n]*)'.*)add it to the engine's extensions \(TYPES\.(ShardingStrategy|JobErrorHandler|JobListener)\)/g;
+  /(the [a-z ]+ '([^'\n]*)'.*)add it to the engine's extensions \(TYPES\.(ShardingStrategy|JobErrorHandler|JobListener|PoolPolicy)\)/g;
 
 /** The kernel's message about unknown extensions, with the remedy that an application of Nest has. */
 export function withNestRemedy(message: string): string {
   const said = message.replaceAll(KERNEL_REMEDY, "$1add the class with @$3('$2') to the providers of a module");
   if (said !== message) return said;
-  return `${message}; extensions are providers with @ShardingStrategy, @JobErrorHandler or @JobListener`;
+  return `${message}; extensions are providers with @ShardingStrategy, @JobErrorHandler, @JobListener or @PoolPolicy`;
 }
 
 const REQUIRED: Readonly<Record<ExtensionDeclaration['point'], readonly string[]>> = {
   ShardingStrategy: ['assign'],
   JobErrorHandler: ['handle'],
   JobListener: ['beforeJobExecuted', 'afterJobExecuted'],
+  PoolPolicy: ['size'],
+  JobKind: ['prepare'],
 };
 
 function problemOf({ point, type, wrapper }: Extension): string | undefined {

@@ -1,36 +1,42 @@
 import type { DataflowJobHandler, JobHandler, ShardingContext, SimpleJobHandler } from '@elasticjob/core';
 import type { DeclaredKind } from './job.decorators.js';
+import type { MethodCall } from './method-call.js';
+import type { ProvidedInstance } from './nest-provider.js';
 
 /** Gives the provider's instance that is to work on this item of this run. */
-export type JobInstance = (context: ShardingContext) => Promise<object>;
-
-type ItemMethod = (this: object, context: ShardingContext) => unknown;
+export type JobInstance = (context: ShardingContext) => Promise<ProvidedInstance>;
 
 /** The methods that the kernel will call on a provider. */
 export function methodsOfKind(kind: DeclaredKind, member: string | symbol | null): readonly (string | symbol)[] {
-  if (kind === 'script') return [];
+  if (kind === 'typed') return [];
   return kind === 'dataflow' ? ['fetchData', 'processData'] : [member ?? 'execute'];
 }
 
-/** Makes a provider what the kernel calls; `undefined` for a script, which its definition describes whole. */
-export function nestJobHandler(kind: DeclaredKind, member: string | symbol | null, instance: JobInstance): JobHandler {
-  if (kind === 'script') return undefined;
-  return kind === 'dataflow' ? dataflowHandler(instance) : simpleHandler(member ?? 'execute', instance);
+/** Makes a provider what the kernel calls; `undefined` for a typed job, which its definition describes whole. */
+export function nestJobHandler(
+  kind: DeclaredKind,
+  member: string | symbol | null,
+  instance: JobInstance,
+  call: MethodCall,
+): JobHandler {
+  if (kind === 'typed') return undefined;
+  return kind === 'dataflow' ? dataflowHandler(instance, call) : simpleHandler(member ?? 'execute', instance, call);
 }
 
-function simpleHandler(method: string | symbol, instance: JobInstance): SimpleJobHandler {
+function simpleHandler(method: string | symbol, instance: JobInstance, call: MethodCall): SimpleJobHandler {
   return {
     async execute(context) {
-      const target = await instance(context);
-      await (Reflect.get(target, method) as ItemMethod).call(target, context);
+      await call(await instance(context), method, [context]);
     },
   };
 }
 
-function dataflowHandler(instance: JobInstance): DataflowJobHandler {
-  const handlerOf = async (context: ShardingContext) => (await instance(context)) as DataflowJobHandler;
+function dataflowHandler(instance: JobInstance, call: MethodCall): DataflowJobHandler {
   return {
-    fetchData: async (context) => (await handlerOf(context)).fetchData(context),
-    processData: async (context, data) => (await handlerOf(context)).processData(context, data),
+    fetchData: async (context) =>
+      (await call(await instance(context), 'fetchData', [context])) as ReturnType<DataflowJobHandler['fetchData']>,
+    processData: async (context, data) => {
+      await call(await instance(context), 'processData', [context, data]);
+    },
   };
 }

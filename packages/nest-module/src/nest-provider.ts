@@ -1,8 +1,14 @@
 import type { DiscoveryService } from '@nestjs/core';
-import { ContextIdFactory, ModuleRef } from '@nestjs/core';
+import { type ContextId, ContextIdFactory, ModuleRef } from '@nestjs/core';
 
 /** Nest's record of a provider or controller. */
 export type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
+
+/** An instance of a provider, and the context that it was made in; none of a static one. */
+export interface ProvidedInstance {
+  readonly instance: object;
+  readonly contextId: ContextId | undefined;
+}
 
 /**
  * Whether there is one instance for the whole application; otherwise the provider (or something it injects) is
@@ -40,9 +46,9 @@ export function methodsOf(wrapper: Wrapper): object | null {
  * Gives the instance for a key: always the same of a static provider; of any other a new one per key, made in a context
  * of its own in which `@Inject(REQUEST)` gives the key.
  */
-export function instanceSource<K extends object>(wrapper: Wrapper): (key: K) => Promise<object> {
-  if (isStatic(wrapper)) return async () => wrapper.instance;
-  const instances = new WeakMap<K, Promise<object>>();
+export function instanceSource<K extends object>(wrapper: Wrapper): (key: K) => Promise<ProvidedInstance> {
+  if (isStatic(wrapper)) return async () => ({ instance: wrapper.instance, contextId: undefined });
+  const instances = new WeakMap<K, Promise<ProvidedInstance>>();
   return (key) => {
     const made = instances.get(key) ?? makeInstance(wrapper, key);
     instances.set(key, made);
@@ -50,12 +56,12 @@ export function instanceSource<K extends object>(wrapper: Wrapper): (key: K) => 
   };
 }
 
-function makeInstance(wrapper: Wrapper, request: object): Promise<object> {
+async function makeInstance(wrapper: Wrapper, request: object): Promise<ProvidedInstance> {
   // The reference of the provider's own module: elsewhere its token may stand for something else.
   const moduleRef = wrapper.host?.providers.get(ModuleRef)?.instance as ModuleRef;
   const contextId = ContextIdFactory.create();
   moduleRef.registerRequestByContextId(request, contextId);
-  return moduleRef.resolve(wrapper.token as string | symbol, contextId);
+  return { instance: await moduleRef.resolve(wrapper.token as string | symbol, contextId), contextId };
 }
 
 function valueClass(wrapper: Wrapper): unknown {
