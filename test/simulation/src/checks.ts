@@ -337,7 +337,9 @@ function leavesNothing(world: World): Check {
     words: 'an orderly leave leaves nothing of the instance in the registry',
     left(process) {
       if (world.wasCutOff(process)) return null;
-      const left = [...world.ensemble.leader.ownedBy(process.sessions), ...world.ledger.signedBy(process.sessions)];
+      // What it signed in a session that it lost has crashed, and is for others to execute again.
+      const signed = world.ledger.signedBy([...process.sessions].at(-1) ?? 0n);
+      const left = [...world.ensemble.leader.ownedBy(process.sessions), ...signed];
       return left.length === 0 ? null : `${process.name} has left, and left behind ${left}`;
     },
   };

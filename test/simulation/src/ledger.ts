@@ -67,9 +67,9 @@ export class Ledger {
     return this.ensemble.leader.tree.owner(`/${NAMESPACE}/${jobName}/${path}`);
   }
 
-  /** Nodes in which these sessions said that they run an item, or take a crashed run over, and which are still there. */
-  signedBy(sessions: ReadonlySet<bigint>): string[] {
-    return [...this.#signed].filter(([, session]) => sessions.has(session)).map(([path]) => path);
+  /** Nodes in which this session said that it runs an item, or takes a crashed run over, and which are still there. */
+  signedBy(session: bigint): string[] {
+    return [...this.#signed].filter(([, maker]) => maker === session).map(([path]) => path);
   }
 
   /** Whether a flag of resharding is up. */

@@ -157,6 +157,15 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
     expect(taken).toHaveLength(1);
   });
 
+  it('replaces what a former session of its own has left of what it signed for', async () => {
+    await other.put('job/sharding/0/failovering', ME);
+    await other.create('job/sharding/0/failover', ME, 'ephemeral');
+    // The note is younger than the witness, so it is of this session.
+    await search();
+    expect(taken).toMatchObject([{ item: 0, from: ME }]);
+    expect((await other.read('job/sharding/0/failover'))?.stat.ephemeralOwner).toBe(registry.session.id);
+  });
+
   it('finishes what a taker that died has left half done', async () => {
     await other.put(MARK, DEAD);
     await other.ensure('job/leader/failover/items/0');

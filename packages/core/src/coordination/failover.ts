@@ -197,10 +197,9 @@ export class Failover {
     await this.#commit([
       announced ? [] : [{ kind: 'create', path: announcement, value: '', mode: 'persistent' }],
       this.#removals(state),
-      [
-        { kind: 'create', path: this.#at(layout.failover(item)), value: this.instanceId, mode: 'ephemeral' },
-        { kind: 'create', path: note, value: this.instanceId, mode: 'persistent' },
-      ],
+      // First what decides whose it is.
+      [{ kind: 'create', path: note, value: this.instanceId, mode: 'persistent' }],
+      [{ kind: 'create', path: this.#at(layout.failover(item)), value: this.instanceId, mode: 'ephemeral' }],
       [{ kind: 'remove', path: announcement }],
     ]);
     return run;
@@ -210,12 +209,21 @@ export class Failover {
     const { item, mark, announced } = state;
     const run = this.#taken.get(item) ?? (await this.#describe(state));
     this.#taken.set(item, run);
-    await this.registry.create(this.#at(layout.failover(item)), this.instanceId, 'ephemeral');
+    await this.#sign(this.#at(layout.failover(item)));
     await this.#commit([
       this.#removals({ item, mark, takeover: null }),
       announced ? [{ kind: 'remove', path: this.#at(layout.failoverItem(item)) }] : [],
     ]);
     return run;
+  }
+
+  /** Of another session, what stands there says nothing: the note is this instance's. */
+  async #sign(path: string): Promise<void> {
+    while (!(await this.registry.create(path, this.instanceId, 'ephemeral')).created) {
+      const found = await this.registry.read(path);
+      if (found?.stat.ephemeralOwner === this.registry.session.id) return;
+      if (found !== null) await this.registry.remove(path);
+    }
   }
 
   async #drop({ state, verdict }: Judged): Promise<void> {

@@ -191,14 +191,26 @@ export class JobMember {
     this.#retry?.cancel();
   }
 
-  /** Gives up leadership and membership and stops watching. What cannot be undone now goes with the session. */
-  async leave(): Promise<void> {
+  /**
+   * Gives up leadership and membership and stops watching. What cannot be undone now goes with the session. `runsOn`:
+   * handlers were left behind, and are still told of the loss of their session.
+   */
+  async leave(runsOn = false): Promise<void> {
     this.retire();
     this.#forgetSession();
+    if (runsOn) this.#abortWithSession();
     this.#watch?.close();
     // Also in a session it is not registered in yet: it may be about to be.
     if (this.services.registry.session.state === 'connected') await this.#deregister();
     else this.#deregisterWhenBack();
+  }
+
+  #abortWithSession(): void {
+    const undo = this.services.registry.onSession(({ state }) => {
+      if (state !== 'lost' && state !== 'closed') return;
+      undo();
+      this.#sessionAbort.abort(new SessionLostError());
+    });
   }
 
   async #deregister(): Promise<void> {

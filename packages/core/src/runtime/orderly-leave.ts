@@ -41,7 +41,7 @@ export async function leaveInOrder(leaver: Leaver): Promise<void> {
   leaver.stopFiring();
   await drain(leaver);
   await attempt(leaver, 'take marks away', () => giveUp(leaver));
-  await attempt(leaver, 'deregister', () => leaver.member.leave());
+  await attempt(leaver, 'deregister', () => leaver.member.leave(leaver.runs.runningItems.length > 0));
 }
 
 /** With nobody to take the items over, or nobody left because all are leaving, there is nothing to wait for. */
