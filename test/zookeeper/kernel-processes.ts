@@ -8,6 +8,8 @@ const WORKER = fileURLToPath(new URL('./kernel-worker.mjs', import.meta.url));
 const ITEMS = 6;
 const SECOND = 1_000;
 
+let clusters = 0;
+
 /** What a process tells: see `kernel-worker.mjs`. */
 export interface Message {
   readonly kind: string;
@@ -19,6 +21,8 @@ export interface Message {
   readonly reason?: string;
   readonly failureCause?: string;
   readonly session?: string;
+  readonly source?: string;
+  readonly token?: string;
 }
 
 /** A process that takes part in the job. */
@@ -76,15 +80,19 @@ export class WorkerProcess {
 
 /** Processes of one job in a namespace of their own. */
 export class ProcessCluster {
-  readonly namespace = `processes-${process.pid}-${Date.now()}`;
+  readonly namespace = `processes-${process.pid}-${Date.now()}-${clusters++}`;
   readonly workers: WorkerProcess[] = [];
   readonly #waiting = new Set<() => void>();
 
-  constructor(private readonly connectString: string) {}
+  /** @param options of the job, and `client`; by default it fires every second, over our own client. */
+  constructor(
+    private readonly connectString: string,
+    private readonly options: Readonly<Record<string, unknown>> = {},
+  ) {}
 
   start(name: string, workMs = 50): WorkerProcess {
     const instanceId = `10.0.0.1@-@${name}`;
-    const args = [this.connectString, this.namespace, instanceId, String(workMs)];
+    const args = [this.connectString, this.namespace, instanceId, String(workMs), JSON.stringify(this.options)];
     const worker = new WorkerProcess(name, instanceId, args, () => this.#announce());
     this.workers.push(worker);
     return worker;

@@ -1,18 +1,25 @@
 // A process with one job of six items, firing every second. Tells what it does as one JSON text per line.
 //
-//   node kernel-worker.mjs <connect string> <namespace> <instance id> [milliseconds of work per item]
+//   node kernel-worker.mjs <connect string> <namespace> <instance id> [milliseconds of work per item] [more options]
+//
+// The last is a JSON text: options of the job, and `client`.
 //
 // A line `hold` on its input makes every later run last until its signal aborts; `work` ends that.
 import { createInterface } from 'node:readline';
 import { createEngine, defineJob, silentLogger } from '../../packages/core/dist/index.js';
 
-const [connectString, namespace, instanceId, work = '50'] = process.argv.slice(2);
+const [connectString, namespace, instanceId, work = '50', more = '{}'] = process.argv.slice(2);
+const { client = 'wire', ...job } = JSON.parse(more);
 const tell = (message) => process.stdout.write(`${JSON.stringify({ ...message, t: Date.now() })}\n`);
 let hold = false;
 
 const traces = {
   emit(event) {
     if (event.kind === 'coordination') tell({ kind: event.event, ...event.details });
+    if (event.kind === 'item-started') {
+      const { item, scheduledAt, source, fencingToken } = event;
+      tell({ kind: 'started', item, scheduledAt, source, token: String(fencingToken) });
+    }
     if (event.kind === 'item-finished') {
       const { item, scheduledAt, success, failureCause } = event;
       tell({ kind: 'finished', item, scheduledAt, success, failureCause });
@@ -36,7 +43,7 @@ async function execute({ shardingItem: item, scheduledAt, signal, fencingToken }
 }
 
 const engine = createEngine({
-  registry: { connectString, namespace, sessionTimeoutMilliseconds: 4000, baseSleepTimeMilliseconds: 100 },
+  registry: { connectString, namespace, client, sessionTimeoutMilliseconds: 4000, baseSleepTimeMilliseconds: 100 },
   instanceId,
   logger: silentLogger,
   traceSinks: [traces],
@@ -59,5 +66,6 @@ createInterface({ input: process.stdin }).on('line', (line) => {
 });
 
 await engine.start();
-await engine.add(defineJob({ name: 'job', cron: '* * * * * *', shardingTotalCount: 6, timeZone: 'UTC' }), { execute });
+const options = { name: 'job', cron: '* * * * * *', shardingTotalCount: 6, timeZone: 'UTC', ...job };
+await engine.add(defineJob(options), { execute });
 tell({ kind: 'ready', session: String(engine.registry.session.id) });
