@@ -255,7 +255,7 @@ export const PLANTS: readonly Plant[] = [
     defect: 'an instance that leaves takes away the mark of a run that it lost with a former session',
     file: 'coordination/running-marks.js',
     seed: 418,
-    edits: [{ from: 'if (made !== witness)', to: 'if (made === null)' }],
+    edits: [{ from: 'if (this.#lasting.get(item) !== witness)', to: 'if (item < 0)' }],
   },
   {
     name: 'latch-left-behind',
