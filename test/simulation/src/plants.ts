@@ -165,8 +165,8 @@ export const PLANTS: readonly Plant[] = [
     file: 'coordination/job-member.js',
     edits: [
       {
-        from: 'this.#sessionAbort.abort(new SessionLostError());',
-        to: '',
+        from: 'this.#sessionAbort.abort(new SessionLostError());\n                break;',
+        to: 'break;',
       },
     ],
   },
