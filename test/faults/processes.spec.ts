@@ -91,7 +91,8 @@ describe('instances on an ensemble of three', { timeout: 150_000 }, () => {
     expect(vigils.map(({ abortReason }) => abortReason)).toEqual(vigils.map(() => 'SESSION_LOST'));
     expect(Math.max(...vigils.map(({ abortedAt }) => (abortedAt ?? Infinity) - turnedAt))).toBeLessThanOrEqual(200);
     expect(runs.map(outcomesOf)).toEqual(runs.map(() => ['failure']));
-    const refused = observer.refused.filter(({ what }) => what === 'end').map(({ token }) => BigInt(token));
+    // Each comes too late with its next write: mostly that of its end, that of its begin if it was stopped there.
+    const refused = observer.refused.map(({ token }) => BigInt(token));
     expect(refused.sort()).toEqual(runs.map(({ token }) => token).sort());
     await started.until(() => started.isShared);
     expect(started.crashed).toEqual([]);
