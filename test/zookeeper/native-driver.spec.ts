@@ -194,6 +194,8 @@ describe('native driver: connection', () => {
     const { proxy, through } = await proxied();
     const { session, next } = await sessions.open(through);
     const gone = next('disconnected');
+    // Nothing gets through, so that the answer is not faster than the cut.
+    await proxy.blackhole();
     const inFlight = failure(session.get('/'));
     await proxy.cut();
     expect(await inFlight).toMatchObject({ code: 'CONNECTION_LOSS', retryable: true, path: '/' });
