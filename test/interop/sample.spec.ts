@@ -28,7 +28,8 @@ describe('the cluster sample with a Java process', () => {
   it('goes on without the process of ours that it kills, and then without the Java process', {
     timeout: 150_000,
   }, async () => {
-    const { code, stdout } = await run(['--java', '1', '--processes', '2', '--seconds', '45', '--kill']);
+    const { code, stdout, stderr } = await run(['--java', '1', '--processes', '2', '--seconds', '45', '--kill']);
+    expect(stdout, stderr).not.toBe('');
     const verdict: unknown = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
     expect({ code, verdict }).toMatchObject({
       code: 0,
