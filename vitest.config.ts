@@ -22,6 +22,9 @@ const shared = {
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
 };
 
+/** Where the oldest Nest that we support is installed, beside the one that we develop with. */
+const nest11 = source('test/nest11/node_modules/@nestjs');
+
 export default defineConfig({
   test: {
     reporters: ['default', source('test/summary-reporter.ts')],
@@ -37,6 +40,16 @@ export default defineConfig({
             'test/nest/**/*.spec.ts',
             'test/simulation/src/**/*.spec.ts',
           ],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        ...shared,
+        resolve: { alias: [{ find: /^@nestjs\//, replacement: `${nest11}/` }, ...shared.resolve.alias] },
+        test: {
+          name: 'nest11',
+          include: ['packages/nest-module/src/**/*.spec.ts', 'test/nest11/*.spec.ts'],
+          setupFiles: [source('test/nest11/close.ts')],
           testTimeout: 20_000,
         },
       },
