@@ -210,6 +210,27 @@ describe.each([{ atomicCommit: true }, { atomicCommit: false }])('a resharding, 
     expect(await assign(members('a'), 1)).toMatchObject({ published: true });
   });
 
+  it("does not take another leader's mark for its own when its session has ended", async () => {
+    const other = server.registry({ namespace: 'test', atomicCommit });
+    await other.start();
+    const { id } = registry.session;
+    let taken: Promise<unknown> = Promise.resolve();
+    const late: ShardingStrategy = {
+      type: 'LATE',
+      assign: () => {
+        server.expire(id);
+        taken = other.create('job/leader/sharding/processing', 'other', 'ephemeral');
+        return ['a'];
+      },
+    };
+    const failed = expect(assign(members('a'), 1, late)).rejects.toMatchObject({ code: 'SESSION_LOST' });
+    await clock.advance(10_000);
+    await failed;
+    expect(await taken).toMatchObject({ created: true });
+    expect((await other.read('job/leader/sharding/processing'))?.value).toBe('other');
+    await other.stop();
+  });
+
   it('is not disturbed by junk among the items', async () => {
     await registry.put('job/sharding/banana', 'x');
     expect(await assign(members('a'), 2)).toMatchObject({ published: true });

@@ -57,6 +57,7 @@ export async function reshard(registry: Registry, request: ReshardingRequest): P
   const path = jobPath(request.jobName, layout.processing);
   const processing = await takeProcessing(registry, path);
   if (processing === 'taken') return { published: false, reason: 'another leader is assigning the items' };
+  const { id } = registry.session;
   let published = false;
   try {
     const outcome = await publishPlan(registry, request, raisedAt, processing);
@@ -68,7 +69,8 @@ export async function reshard(registry: Registry, request: ReshardingRequest): P
     // lowered the flag meanwhile, it has to be up again before.
     if (!published) {
       await raise(registry, request.jobName);
-      await registry.remove(path);
+      // In another session ours is gone, and what stands there is another leader's.
+      if (registry.session.id === id) await registry.remove(path);
     }
   }
 }
