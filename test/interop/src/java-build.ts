@@ -1,9 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type CommandOutcome, runCommand } from '@elasticjob/test-support';
 
 const PROJECT = fileURLToPath(new URL('../java', import.meta.url));
 const LEAST_JAVA = 17;
@@ -85,17 +86,6 @@ function publish(unfinished: string, folder: string): void {
   }
 }
 
-function maven(target: string, options: readonly string[]): Promise<{ code: number | null; output: string }> {
-  const args = ['-q', '-B', ...options, `-Dbuild.folder=${target}`, 'package'];
-  return new Promise((resolve, reject) => {
-    const child = spawn('mvn', args, { cwd: PROJECT, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    const collect = (chunk: Buffer): void => {
-      output += chunk.toString();
-    };
-    child.stdout.on('data', collect);
-    child.stderr.on('data', collect);
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, output }));
-  });
+function maven(target: string, options: readonly string[]): Promise<CommandOutcome> {
+  return runCommand(['mvn', '-q', '-B', ...options, `-Dbuild.folder=${target}`, 'package'], PROJECT);
 }

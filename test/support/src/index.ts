@@ -5,6 +5,7 @@ export {
   createAuthority,
   selfSigned,
 } from './certificates.js';
+export { type CommandOutcome, runCommand } from './command.js';
 export { fourLetter, type ServerCounters } from './four-letter.js';
 export type { SaslOptions, ServerFeatures, TlsOptions } from './server-features.js';
 export type { ServerProcess } from './server-process.js';

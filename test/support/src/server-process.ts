@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lastLines } from './command.js';
 import { fourLetter, parseCounters, type ServerCounters } from './four-letter.js';
 import type { ServerWords } from './server-features.js';
-import { lastLines } from './zookeeper-jars.js';
 
 const START_DEADLINE_MS = 60_000;
 

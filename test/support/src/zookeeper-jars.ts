@@ -1,7 +1,8 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { lastLines, runCommand, succeeds } from './command.js';
 
 const DEBIAN_JARS = '/usr/share/java';
 
@@ -58,7 +59,7 @@ async function installDebianPackage(): Promise<void> {
     `ls ${DEBIAN_JARS}/zookeeper*.jar >/dev/null 2>&1 || { apt-get update && ` +
     'DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends zookeeper; }';
   const lock = join(tmpdir(), 'elasticjob-zookeeper-install.lock');
-  const { code, output } = await run([...prefix, 'flock', lock, 'sh', '-c', script]);
+  const { code, output } = await runCommand([...prefix, 'flock', lock, 'sh', '-c', script]);
   if (code !== 0 || !hasDebianJars()) {
     throw new Error(`Installing the package zookeeper failed. ${REMEDIES} apt-get said:\n${lastLines(output, 15)}`);
   }
@@ -68,28 +69,4 @@ async function installDebianPackage(): Promise<void> {
 function rootPrefix(): readonly string[] | undefined {
   if (process.getuid?.() === 0) return [];
   return succeeds('sudo', ['-n', 'true']) ? ['sudo', '-n'] : undefined;
-}
-
-function succeeds(command: string, args: readonly string[]): boolean {
-  return spawnSync(command, args).status === 0;
-}
-
-function run(command: readonly string[]): Promise<{ code: number | null; output: string }> {
-  const [file = '', ...args] = command;
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    const collect = (chunk: Buffer): void => {
-      output += chunk.toString();
-    };
-    child.stdout.on('data', collect);
-    child.stderr.on('data', collect);
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, output }));
-  });
-}
-
-/** The end of a log, for an error message. */
-export function lastLines(text: string, count: number): string {
-  return text.trimEnd().split('\n').slice(-count).join('\n');
 }

@@ -1,14 +1,13 @@
 import type { Registry, RegistryNode } from '../registry/registry.js';
 import type { ItemState, Presence, SignedNode } from './crashed-run.js';
-import { jobPath, layout } from './job-layout.js';
+import { itemsNamed, jobPath, layout } from './job-layout.js';
 
 /** The numbers of all items that have a node, or a crashed run waiting for them; ascending. */
 export async function knownItems(registry: Registry, jobName: string): Promise<number[]> {
   const lists = await Promise.all(
     [layout.items, layout.failoverItems].map((path) => registry.children(jobPath(jobName, path))),
   );
-  const numbers = lists.flatMap((list) => list?.names ?? []).map(Number);
-  return [...new Set(numbers.filter((item) => Number.isSafeInteger(item) && item >= 0))].sort((a, b) => a - b);
+  return [...new Set(lists.flatMap((list) => itemsNamed(list?.names)))].sort((a, b) => a - b);
 }
 
 /** Reads what stands at the items: one request for each that is idle. */

@@ -62,5 +62,18 @@ export function jobPath(jobName: string, path: string): string {
   return `${jobName}/${path}`;
 }
 
+/** What the name of a child of `sharding` looks like: others are junk, also `-1`, `01` and `1e3`. */
+const ITEM = /^(0|[1-9]\d{0,9})$/;
+
+/** The item that a child of `sharding` is about; `null` for a name that means none. */
+export function itemNamed(name: string): number | null {
+  return ITEM.test(name) ? Number(name) : null;
+}
+
+/** The items that children of `sharding` are about, in their order. */
+export function itemsNamed(names: readonly string[] = []): number[] {
+  return names.flatMap((name) => itemNamed(name) ?? []);
+}
+
 /** The values of `servers/{ip}`. Anything else counts as not enabled. */
 export type ServerStatus = 'ENABLED' | 'DISABLED';

@@ -7,8 +7,7 @@ import type { Logger } from '../foundation/logger.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry, Session, TreeWatch } from '../registry/registry.js';
 import type { Assignment } from './assignment-plan.js';
-import { type DropReason } from './crashed-run.js';
-import { type CrashedRun, Failover } from './failover.js';
+import { type CrashedRun, Failover, type FailoverHooks } from './failover.js';
 import { DRAINING, WAITING } from './instance-labels.js';
 import { jobPath, layout, type ServerStatus } from './job-layout.js';
 import { availableMembers, type JobView, jobView, NO_INTEREST, viewSelection } from './job-view.js';
@@ -20,7 +19,7 @@ import { reshard } from './resharding.js';
 import type { ShardingStrategy } from './sharding-strategies.js';
 
 /** What the job wants of coordination, and what it is told. */
-export interface MemberHooks {
+export interface MemberHooks extends Pick<FailoverHooks, 'room' | 'onTaken' | 'onDropped'> {
   /** How items are to be assigned; `null` while the stored definition cannot be followed: then nothing is done. */
   goal(): { readonly itemCount: number; readonly strategy: ShardingStrategy; readonly failover: boolean } | null;
   /** The view changed. Called before anything is done about it. */
@@ -29,12 +28,6 @@ export interface MemberHooks {
   onAssignment(assignment: Assignment): void;
   /** A run is asked of this instance; called until {@link JobMember.takeTrigger} has taken the request. */
   onTrigger(): void;
-  /** How many crashed runs can be executed at once now, and which items not, because a call of theirs goes on here. */
-  room(): { readonly places: number; readonly busy: readonly number[] };
-  /** These crashed runs are this instance's now, and to be executed at once; see {@link JobMember.failover}. */
-  onTaken(runs: readonly CrashedRun[]): void;
-  /** Nobody is to execute this crashed run. */
-  onDropped(run: CrashedRun, reason: DropReason): void;
   /** An operator told this instance to stop the job. */
   onShutDown(): void;
   /** Something that belongs in the trace happened. */

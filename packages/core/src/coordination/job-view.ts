@@ -1,5 +1,6 @@
 import { type InstanceLabels, serverIpOf } from '../job/identity.js';
 import type { RegistryNode, Selection, TreeSnapshot } from '../registry/registry.js';
+import { nameOf } from '../registry/registry-path.js';
 import { type AssignmentPlan, decodePlan } from './assignment-plan.js';
 import { readLabels } from './instance-labels.js';
 import { decodeInstance } from './instance-yaml.js';
@@ -97,7 +98,7 @@ export function jobView(snapshot: TreeSnapshot, instanceId: string, { items }: V
     config: config?.value ?? null,
     configVersion: config?.stat.version ?? null,
     members: membersOf(childNodes(snapshot, layout.instances)),
-    servers: new Map(childNodes(snapshot, layout.servers).map((node) => [nameOf(node), node.value])),
+    servers: new Map(childNodes(snapshot, layout.servers).map((node) => [nameOf(node.path), node.value])),
     leader: toLeader(snapshot.node(layout.leader)),
     ...toResharding(snapshot),
     disabledItems: disabledOf(snapshot, items),
@@ -160,7 +161,7 @@ function planOf(node: RegistryNode | null): AssignmentPlan | null {
 /** The instance that a node tells of, `null` if the node is unreadable. */
 function memberOf(node: RegistryNode): Member | null {
   return parsedOnce(members, node, () => {
-    const instanceId = nameOf(node);
+    const instanceId = nameOf(node.path);
     const instance = decodeInstance(node.value);
     if (instance === null) return null;
     const session = node.stat.ephemeralOwner;
@@ -196,8 +197,4 @@ function toResharding(snapshot: TreeSnapshot): Pick<JobView, 'resharding' | 'pla
     plan,
     planHolds: !necessary && !processing && plan !== null && plan.changes === flags?.stat.cversion,
   };
-}
-
-function nameOf(node: RegistryNode): string {
-  return node.path.slice(node.path.lastIndexOf('/') + 1);
 }

@@ -1,6 +1,6 @@
 import type { Registry, TreeWatch } from '../registry/registry.js';
 import { type Assignment, itemsOf, NO_ASSIGNMENT } from './assignment-plan.js';
-import { jobPath, layout } from './job-layout.js';
+import { itemsNamed, jobPath, layout } from './job-layout.js';
 import { isResharding, type JobView, NO_INTEREST, type ViewInterest, viewSelection } from './job-view.js';
 import { readOwners } from './resharding.js';
 
@@ -83,7 +83,7 @@ export class KnownAssignment {
     if (view.planHolds && view.plan !== null) return { spans: view.plan.spans, dated: true };
     const names = (await this.registry.children(jobPath(this.jobName, layout.items)))?.names ?? [];
     if (names.length === 0) return NO_ASSIGNMENT;
-    const owners = await readOwners(this.registry, this.jobName, names.map(Number).filter(Number.isSafeInteger));
+    const owners = await readOwners(this.registry, this.jobName, itemsNamed(names));
     const list = Array.from({ length: itemCount }, (_, item) => owners.get(item)?.value ?? null);
     return { spans: [{ after: Number.NEGATIVE_INFINITY, owners: list }], dated: false };
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { deferred } from '../foundation/deferred.js';
 import { ElasticJobError } from '../foundation/errors.js';
 import type { Registry, Session } from '../registry/registry.js';
+import { nameOf } from '../registry/registry-path.js';
 import { untilAbsent } from './node-absence.js';
 
 /**
@@ -43,7 +44,7 @@ async function enter(registry: Registry, latchPath: string): Promise<string> {
   const prefix = `_c_${randomUUID()}-latch-`;
   try {
     const result = await registry.create(`${latchPath}/${prefix}`, '', 'ephemeral-sequential');
-    if (result.created) return result.path.slice(result.path.lastIndexOf('/') + 1);
+    if (result.created) return nameOf(result.path);
   } catch (error) {
     if (!ElasticJobError.is(error, 'RESULT_UNKNOWN')) throw error;
     const names = (await untilAnswered(registry, () => registry.children(latchPath)))?.names ?? [];

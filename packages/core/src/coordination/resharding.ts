@@ -2,7 +2,7 @@ import { ElasticJobError, ExecutionError, messageOf } from '../foundation/errors
 import type { CommitResult, Operation, Registry, RegistryNode } from '../registry/registry.js';
 import { type AssignmentPlan, decodePlan, encodePlan, followingSpans } from './assignment-plan.js';
 import { writeLabels } from './instance-labels.js';
-import { jobPath, layout } from './job-layout.js';
+import { itemsNamed, jobPath, layout } from './job-layout.js';
 import type { Member } from './job-view.js';
 import { type ShardingInput, type ShardingStrategy, validateAssignment } from './sharding-strategies.js';
 
@@ -91,7 +91,7 @@ async function publishPlan(
   ]);
   if (flags === null) return { published: false, reason: 'the flags were removed by somebody else' };
   const former = decodePlan(planNode.value);
-  const known = new Set((items?.names ?? []).map(Number).filter(Number.isSafeInteger));
+  const known = new Set(itemsNamed(items?.names));
   // Nothing but our two flags since the last plan: what it says is what the nodes say.
   const unchanged = processing === 'created' && former?.changes === flags.stat.cversion - 2;
   const current = unchanged ? plannedOwners(former) : storedOwners(await readOwners(registry, jobName, [...known]));

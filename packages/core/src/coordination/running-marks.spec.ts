@@ -52,22 +52,26 @@ describe('the mark of a running item', () => {
     expect(await holder(b.registry)).toBe('b');
   });
 
-  it('is removed by the instance that made it though it was never told so', async () => {
-    const a = await marksOf('a');
-    await a.registry.ensure('job/sharding/0');
-    const { id } = a.registry.session;
-    const attempt = a.marks.claim(0, current).catch((error: unknown) => error);
-    await Promise.resolve();
-    await Promise.resolve();
-    server.cut(id, 1);
-    await clock.advance(30_000);
-    expect(await attempt).toMatchObject({ code: 'RESULT_UNKNOWN' });
-    server.restore(id);
-    await clock.advance(1_000);
-    expect(await holder(a.registry)).toBe('a');
-    await a.marks.release(0);
-    expect(await holder(a.registry)).toBeUndefined();
-  });
+  it.each([false, true])(
+    'is removed by the instance that made it though it was never told so, lasting: %s',
+    async (lasting) => {
+      const a = await marksOf('a');
+      await a.registry.ensure('job/sharding/0');
+      const { czxid } = await witness(a.registry);
+      const { id } = a.registry.session;
+      const attempt = a.marks.claim(0, current, lasting ? czxid : null).catch((error: unknown) => error);
+      await Promise.resolve();
+      await Promise.resolve();
+      server.cut(id, 1);
+      await clock.advance(30_000);
+      expect(await attempt).toMatchObject({ code: 'RESULT_UNKNOWN' });
+      server.restore(id);
+      await clock.advance(1_000);
+      expect(await holder(a.registry)).toBe('a');
+      await a.marks.release(0);
+      expect(await holder(a.registry)).toBeUndefined();
+    },
+  );
 
   it('is not removed a second time when the first removal was not answered and another instance has made one', async () => {
     const [a, b] = await Promise.all([marksOf('a'), marksOf('b')]);
@@ -94,24 +98,6 @@ describe('the mark of a running item', () => {
       expect(await holder(b.registry)).toBe('a');
       expect(await b.marks.claim(0, current, 1n)).toEqual({ claimed: false, reason: 'running-elsewhere' });
       await b.registry.remove('job/sharding/0/running');
-    });
-
-    it('is removed by the instance that made it though it was never told so', async () => {
-      const a = await marksOf('a');
-      await a.registry.ensure('job/sharding/0');
-      const { czxid } = await witness(a.registry);
-      const { id } = a.registry.session;
-      const attempt = a.marks.claim(0, current, czxid).catch((error: unknown) => error);
-      await Promise.resolve();
-      await Promise.resolve();
-      server.cut(id, 1);
-      await clock.advance(30_000);
-      expect(await attempt).toMatchObject({ code: 'RESULT_UNKNOWN' });
-      server.restore(id);
-      await clock.advance(1_000);
-      expect(await holder(a.registry)).toBe('a');
-      await a.marks.release(0);
-      expect(await holder(a.registry)).toBeUndefined();
     });
 
     it('is left alone in doubt if it is of a former session of the same instance', async () => {

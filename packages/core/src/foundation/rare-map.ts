@@ -40,35 +40,13 @@ export class RareMap<K, V> {
 }
 
 /** A set that is mostly empty; see {@link RareMap}. */
-export class RareSet<T> {
-  #members: Set<T> | null = null;
-
-  get size(): number {
-    return this.#members?.size ?? 0;
-  }
-
-  has(member: T): boolean {
-    return this.#members?.has(member) ?? false;
-  }
-
+export class RareSet<T> extends RareMap<T, true> {
   add(member: T): void {
-    this.#members ??= new Set();
-    this.#members.add(member);
-  }
-
-  /** Whether it was there. */
-  delete(member: T): boolean {
-    const deleted = this.#members?.delete(member) ?? false;
-    if (this.size === 0) this.#members = null;
-    return deleted;
-  }
-
-  clear(): void {
-    this.#members = null;
+    this.set(member, true);
   }
 
   /** The members at this moment. */
   values(): T[] {
-    return this.#members === null ? [] : [...this.#members];
+    return this.keys();
   }
 }

@@ -9,13 +9,14 @@ import type { JobDefinition } from '../job/definition.js';
 import { serverIpOf } from '../job/identity.js';
 import type { JobOptions } from '../job/job-options.js';
 import type { Registry, RegistryNode } from '../registry/registry.js';
+import { nameOf } from '../registry/registry-path.js';
 import { mapBounded } from './bounded-reader.js';
 import { type Catalogue, JOBS_AT_ONCE } from './catalogue.js';
 import { configurationConflict } from './configuration-conflict.js';
 import { type ConfigurationDifference, configurationDifferences } from './configuration-difference.js';
 import { type Edited, editConfiguration } from './configuration-edit.js';
 import { invalidArgument } from './invalid-argument.js';
-import { looksLikeJava } from './job-reading.js';
+import { childNodes, looksLikeJava } from './job-reading.js';
 import { changeValue, makeNode, type NodeChange, putValue, removeNode } from './node-changes.js';
 import { maskSecrets } from './sensitive-values.js';
 
@@ -37,9 +38,9 @@ export interface UpdateResult extends CommandResult {
 
 /** Servers that a command is about: one in one job, all of one job, or one in all jobs that know it. */
 export interface ServerTarget {
-  readonly job?: string;
+  readonly job?: string | undefined;
   /** Its address, as in `servers/{ip}`. */
-  readonly server?: string;
+  readonly server?: string | undefined;
 }
 
 /** What can be switched off and on: servers, or one item of a job. */
@@ -211,10 +212,7 @@ export class JobCommands {
 
   async #switch({ job, server, item }: SwitchTarget, status: ServerStatus): Promise<CommandResult> {
     if (item === undefined) {
-      const places = await this.#places({
-        ...(job === undefined ? {} : { job }),
-        ...(server === undefined ? {} : { server }),
-      });
+      const places = await this.#places({ job, server });
       return done(await this.#atEach(places, (path) => changeValue(this.registry, path, status)));
     }
     if (job === undefined || server !== undefined)
@@ -254,8 +252,7 @@ export class JobCommands {
       await this.catalogue.assertInstance(job, instance);
       return removeNode(this.registry, jobPath(job, layout.instance(instance)));
     }
-    const target = { ...(job === undefined ? {} : { job }), ...(server === undefined ? {} : { server }) };
-    await this.#places(target);
+    await this.#places({ job, server });
     const jobs = job === undefined ? await this.catalogue.jobsOf(server ?? '') : [job];
     const nodes = (await mapBounded(jobs, JOBS_AT_ONCE, (name) => this.#instances(name))).flat();
     const meant = nodes.filter((node) => server === undefined || serverOf(node) === server);
@@ -266,10 +263,7 @@ export class JobCommands {
   }
 
   async #instances(jobName: string): Promise<RegistryNode[]> {
-    const parent = jobPath(jobName, layout.instances);
-    const names = (await this.catalogue.reader.children(parent))?.names ?? [];
-    const nodes = await Promise.all(names.map((name) => this.catalogue.reader.read(`${parent}/${name}`)));
-    return nodes.filter((node) => node !== null);
+    return childNodes(this.catalogue.reader, jobPath(jobName, layout.instances));
   }
 
   #edited(jobName: string, node: RegistryNode, changes: Partial<JobOptions>, replace: boolean): Edited {
@@ -312,8 +306,7 @@ function definitionOf(node: RegistryNode): JobDefinition | null {
 }
 
 function serverOf(node: RegistryNode): string {
-  const instanceId = node.path.slice(node.path.lastIndexOf('/') + 1);
-  return decodeInstance(node.value)?.serverIp ?? serverIpOf(instanceId);
+  return decodeInstance(node.value)?.serverIp ?? serverIpOf(nameOf(node.path));
 }
 
 function stillRunning(jobName: string, members: readonly string[]): OperationError {

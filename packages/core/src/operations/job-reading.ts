@@ -1,11 +1,12 @@
 import { type AssignmentPlan, decodePlan } from '../coordination/assignment-plan.js';
 import { DRAINING, readLabels, WAITING, type Withdrawal } from '../coordination/instance-labels.js';
 import { decodeInstance } from '../coordination/instance-yaml.js';
-import { jobPath, layout } from '../coordination/job-layout.js';
+import { itemNamed, jobPath, layout } from '../coordination/job-layout.js';
 import { decodeJobConfig, type StoredJobConfig } from '../coordination/job-yaml.js';
 import { decodePause, type Pause } from '../coordination/pause.js';
 import { ID_DELIMITER, type InstanceLabels, serverIpOf } from '../job/identity.js';
 import type { ChildList, RegistryNode } from '../registry/registry.js';
+import { nameOf } from '../registry/registry-path.js';
 import type { NodeReader } from './bounded-reader.js';
 
 /** A node that means nothing where it stands, or cannot be read. It is passed over, and told of. */
@@ -133,7 +134,8 @@ export function looksLikeJava(instanceId: string): boolean {
   return /^\d+$/.test(instanceId.slice(instanceId.indexOf(ID_DELIMITER) + ID_DELIMITER.length));
 }
 
-async function childNodes(reader: NodeReader, parent: string): Promise<RegistryNode[]> {
+/** The nodes below one; those that go in the meantime are left out. */
+export async function childNodes(reader: NodeReader, parent: string): Promise<RegistryNode[]> {
   const names = (await reader.children(parent))?.names ?? [];
   const nodes = await Promise.all(names.map((name) => reader.read(`${parent}/${name}`)));
   return nodes.filter((node) => node !== null);
@@ -231,7 +233,7 @@ function toMark({ value, stat }: RegistryNode): MarkReading {
 function itemNumbers(parent: string, list: ChildList | null, count: number | null, ignored: IgnoredNode[]): number[] {
   const numbers: number[] = [];
   for (const name of list?.names ?? []) {
-    const item = /^(0|[1-9]\d{0,9})$/.test(name) ? Number(name) : null;
+    const item = itemNamed(name);
     if (item !== null && (count === null || item < count)) numbers.push(item);
     else ignored.push({ path: `${parent}/${name}`, problem: item === null ? 'no number of an item' : beyond(count) });
   }
@@ -264,8 +266,4 @@ function toInstance(node: RegistryNode, ignored: IgnoredNode[]): InstanceReading
       since: node.stat.ctime,
     },
   ];
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }

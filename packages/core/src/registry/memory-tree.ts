@@ -1,6 +1,7 @@
 import type { Clock } from '../foundation/clock.js';
 import { refusal } from './refusal.js';
 import type { CreateMode, NodeStat, Operation } from './registry.js';
+import { nameOf } from './registry-path.js';
 
 /** What a transaction did to one node, for the watches on it. */
 export interface Change {
@@ -33,8 +34,6 @@ interface TreeNode {
 export function parentOf(path: string): string {
   return path.slice(0, Math.max(1, path.lastIndexOf('/')));
 }
-
-const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /**
  * The data of a ZooKeeper server: a tree of nodes with exact stats, changed by transactions that apply whole or not at

@@ -26,6 +26,11 @@ export function joinPath(parent: string, child: string): string {
   return parent === '' || child === '' ? parent + child : `${parent}/${child}`;
 }
 
+/** The name of a node within its parent. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
 /** The absolute path of a relative one below `root`, which is absolute itself. */
 export function below(root: string, path: string): string {
   if (path === '') return root;
