@@ -86,7 +86,7 @@ export class Catalogue {
 }
 
 /** Whether it can be one segment of a path at all; the registry checks the rest. */
-function isName(name: string): boolean {
+export function isName(name: string): boolean {
   return typeof name === 'string' && name !== '' && !name.includes('/');
 }
 

@@ -5,7 +5,7 @@ import type { Clock } from '../foundation/clock.js';
 import type { JobDefinition } from '../job/definition.js';
 import { type InstanceLabels, serverIpOf } from '../job/identity.js';
 import { mapBounded } from './bounded-reader.js';
-import { type Catalogue, JOBS_AT_ONCE } from './catalogue.js';
+import { type Catalogue, isName, JOBS_AT_ONCE } from './catalogue.js';
 import { invalidArgument } from './invalid-argument.js';
 import { explainItem, type ItemExplanation } from './item-explanation.js';
 import {
@@ -233,8 +233,7 @@ export class JobQueries {
   }
 
   async #read(jobName: string, items: ItemChoice): Promise<JobReading> {
-    await this.catalogue.config(jobName);
-    const reading = await readJob(this.catalogue.reader, jobName, items);
+    const reading = isName(jobName) ? await readJob(this.catalogue.reader, jobName, items) : null;
     if (reading === null) throw await this.catalogue.unknownJob(jobName);
     return reading;
   }
