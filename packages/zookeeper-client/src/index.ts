@@ -8,6 +8,7 @@ export type { AuthInfo, SaslOptions, TlsOptions, ZooKeeperOptions } from './opti
 export type { CreateMode } from './protocol.js';
 export type { SessionEvent } from './session.js';
 export type { SessionState } from './session-state.js';
+export type { WatchHandle } from './standing-watches.js';
 export type { Stat } from './stat.js';
 export type { WatchEvent, Watcher, WatchMode } from './watch-table.js';
 export {
@@ -15,6 +16,5 @@ export {
   type ReadOptions,
   type RequestOptions,
   type VersionOptions,
-  type WatchHandle,
   ZooKeeper,
 } from './zookeeper.js';

@@ -1,6 +1,6 @@
 import { type Acl, readAcl, writeAcl } from './acl.js';
 import { connectionLoss } from './channel.js';
-import { messageOf, serverError, ZooKeeperError } from './errors.js';
+import { messageOf, ZooKeeperError } from './errors.js';
 import { eventQueue } from './event-queue.js';
 import type { JuteReader, JuteWriter } from './jute.js';
 import {
@@ -14,9 +14,11 @@ import {
 } from './multi.js';
 import { type AuthInfo, type Settings, settingsOf, type ZooKeeperOptions } from './options.js';
 import { Chroot, checkPath } from './paths.js';
-import { ANY_WATCH, type CreateMode, isSequential, OP, WATCH_MODES } from './protocol.js';
+import { type CreateMode, isSequential, OP } from './protocol.js';
+import { Requests } from './request.js';
 import { Session, type SessionEvent } from './session.js';
 import type { SessionState } from './session-state.js';
+import { StandingWatches, type WatchHandle } from './standing-watches.js';
 import { readStat, type Stat } from './stat.js';
 import { type OneShotKind, type WatchEvent, type Watcher, type WatchMode, WatchTable } from './watch-table.js';
 
@@ -46,29 +48,6 @@ export interface VersionOptions extends RequestOptions {
   readonly version?: number;
 }
 
-/** A watch that stands, until it is removed or the session ends. */
-export interface WatchHandle {
-  readonly path: string;
-  readonly mode: WatchMode;
-  /** Ends it. Its watcher hears nothing more from this call on; it may be called twice, and without a connection. */
-  remove(): Promise<void>;
-}
-
-interface Plan<T> {
-  readonly name: string;
-  readonly path: string | undefined;
-  /** Whether the server makes the path longer. */
-  readonly sequential?: boolean;
-  readonly op: number;
-  readonly write: (out: JuteWriter) => void;
-  readonly read: (input: JuteReader, zxid: bigint) => T;
-  /** What a refusal means where it is an outcome; `null` where it is a failure. */
-  readonly outcome?: (serverCode: number, zxid: bigint) => { readonly value: T } | null;
-  readonly signal?: AbortSignal | undefined;
-  /** Whether the answer brings a watcher with it. */
-  readonly watches?: boolean;
-}
-
 const NO_NODE = -101;
 
 /**
@@ -90,6 +69,8 @@ export class ZooKeeper {
   readonly #chroot: Chroot;
   readonly #watches: WatchTable;
   readonly #session: Session;
+  readonly #requests: Requests;
+  readonly #standing: StandingWatches;
   readonly #relative = (full: string): string => this.#chroot.relative(full);
   readonly #full = (path: string, sequential = false): string => this.#chroot.full(path, sequential);
 
@@ -103,6 +84,8 @@ export class ZooKeeper {
       watches: this.#watches,
       onEvent: (kind, path) => this.#watches.dispatch(kind, path, this.#relative),
     });
+    this.#requests = new Requests(this.#session, this.#watches, this.#full);
+    this.#standing = new StandingWatches(this.#requests, this.#session, this.#watches, this.#full);
   }
 
   get state(): SessionState {
@@ -184,7 +167,7 @@ export class ZooKeeper {
     { mode = 'persistent', acl = this.#settings.defaultAcl, ttlMs, signal }: CreateOptions = {},
   ): Promise<{ path: string; stat: Stat; zxid: bigint }> {
     const sequential = isSequential(mode);
-    return this.#request({
+    return this.#requests.send({
       name: 'create',
       path,
       sequential,
@@ -198,7 +181,7 @@ export class ZooKeeper {
   /** Data and stat; the watcher hears the next change of the data or the removal. */
   get(path: string, options: ReadOptions = {}): Promise<{ data: Buffer; stat: Stat; zxid: bigint }> {
     const set = this.#watchWith('data', path, options.watcher);
-    return this.#request({
+    return this.#requests.send({
       name: 'getData',
       path,
       op: OP.getData,
@@ -215,7 +198,7 @@ export class ZooKeeper {
 
   /** The stat, or `null`; the watcher hears the creation, the next change of the data or the removal. */
   exists(path: string, options: ReadOptions = {}): Promise<{ stat: Stat | null; zxid: bigint }> {
-    return this.#request<{ stat: Stat | null; zxid: bigint }>({
+    return this.#requests.send<{ stat: Stat | null; zxid: bigint }>({
       name: 'exists',
       path,
       op: OP.exists,
@@ -238,7 +221,7 @@ export class ZooKeeper {
   /** The names of the children in no order, and the parent's stat; the watcher hears a child come or go, or the removal. */
   children(path: string, options: ReadOptions = {}): Promise<{ names: string[]; stat: Stat; zxid: bigint }> {
     const set = this.#watchWith('children', path, options.watcher);
-    return this.#request({
+    return this.#requests.send({
       name: 'getChildren',
       path,
       op: OP.getChildren2,
@@ -259,7 +242,7 @@ export class ZooKeeper {
     data: string | Buffer,
     { version = -1, signal }: VersionOptions = {},
   ): Promise<{ stat: Stat; zxid: bigint }> {
-    return this.#request({
+    return this.#requests.send({
       name: 'setData',
       path,
       op: OP.setData,
@@ -275,7 +258,7 @@ export class ZooKeeper {
 
   /** Removes a node that has no children. */
   remove(path: string, { version = -1, signal }: VersionOptions = {}): Promise<{ zxid: bigint }> {
-    return this.#request({
+    return this.#requests.send({
       name: 'delete',
       path,
       op: OP.delete,
@@ -294,7 +277,7 @@ export class ZooKeeper {
    * what is still being decided. A write waits for both, also one that is refused.
    */
   sync(path = '/', { signal }: RequestOptions = {}): Promise<{ zxid: bigint }> {
-    return this.#request({
+    return this.#requests.send({
       name: 'sync',
       path,
       op: OP.sync,
@@ -305,7 +288,7 @@ export class ZooKeeper {
   }
 
   getAcl(path: string, { signal }: RequestOptions = {}): Promise<{ acl: Acl[]; stat: Stat; zxid: bigint }> {
-    return this.#request({
+    return this.#requests.send({
       name: 'getACL',
       path,
       op: OP.getACL,
@@ -321,7 +304,7 @@ export class ZooKeeper {
     acl: readonly Acl[],
     { version = -1, signal }: VersionOptions = {},
   ): Promise<{ stat: Stat; zxid: bigint }> {
-    return this.#request({
+    return this.#requests.send({
       name: 'setACL',
       path,
       op: OP.setACL,
@@ -349,7 +332,7 @@ export class ZooKeeper {
   async multi(operations: readonly MultiOperation[], { signal }: RequestOptions = {}): Promise<MultiResult> {
     for (const operation of operations) checkPath(operation.path, 'multi', createsSequential(operation));
     if (operations.length === 0) return { committed: true, zxid: this.lastZxid, results: [] };
-    return this.#request({
+    return this.#requests.send({
       name: 'multi',
       path: undefined,
       op: OP.multi,
@@ -372,19 +355,8 @@ export class ZooKeeper {
    *
    * @throws ZooKeeperError `UNIMPLEMENTED` by servers before 3.6.
    */
-  async addWatch(path: string, mode: WatchMode, watcher: Watcher): Promise<WatchHandle> {
-    const full = this.#full(path);
-    // Each call has an entry of its own, also for the same function.
-    const own: Watcher = (event) => watcher(event);
-    // Known from the sending on, so that another one that ends meanwhile does not take it along.
-    this.#watches.addStanding(mode, full, own);
-    try {
-      await this.#setWatch(path, mode);
-    } catch (error) {
-      this.#watches.removeStanding(mode, full, own);
-      throw error;
-    }
-    return { path, mode, remove: () => this.#removeWatch(path, mode, own).catch(unlessGone) };
+  addWatch(path: string, mode: WatchMode, watcher: Watcher): Promise<WatchHandle> {
+    return this.#standing.add(path, mode, watcher);
   }
 
   /**
@@ -413,52 +385,6 @@ export class ZooKeeper {
     }
   }
 
-  // ---- requests ------------------------------------------------------------------------------------------------------
-
-  #request<T>(plan: Plan<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const { name, path, op, signal } = plan;
-      if (path !== undefined) checkPath(path, name, plan.sequential);
-      signal?.throwIfAborted();
-      const { channel } = this.#session;
-      if (channel === null) throw refused(this.#session.refusal, name, path);
-      channel.begin(op, plan.write);
-      const onAbort = (): void => reject(signal?.reason);
-      const expected = plan.watches === true ? this.#watches.expectOneShot(this.#full(path ?? '/')) : nothing;
-      const done = (): void => {
-        expected();
-        signal?.removeEventListener('abort', onAbort);
-      };
-      signal?.addEventListener('abort', onAbort);
-      try {
-        channel.commit({
-          xid: channel.xid,
-          name,
-          path,
-          sentAt: channel.now,
-          answer: (input, zxid) => {
-            const value = plan.read(input, zxid);
-            done();
-            resolve(value);
-          },
-          refuse: (serverCode, zxid) => {
-            const outcome = plan.outcome?.(serverCode, zxid) ?? null;
-            done();
-            if (outcome === null) reject(serverError(serverCode, name, path));
-            else resolve(outcome.value);
-          },
-          fail: (error) => {
-            done();
-            reject(ZooKeeperError.is(error) ? refused(error, name, path) : error);
-          },
-        });
-      } catch (error) {
-        done();
-        throw error;
-      }
-    });
-  }
-
   #writeRead(out: JuteWriter, path: string, watcher: Watcher | undefined): void {
     const full = this.#full(path);
     out.string(full);
@@ -470,56 +396,9 @@ export class ZooKeeper {
     if (watcher === undefined) return nothing;
     return () => this.#watches.addOneShot(kind, this.#full(path), watcher);
   }
-
-  #setWatch(path: string, mode: WatchMode): Promise<void> {
-    const full = this.#full(path);
-    const wider = this.#watches.modeOf(full) ?? mode;
-    return this.#request({
-      name: 'addWatch',
-      path,
-      op: OP.addWatch,
-      write: (out) => {
-        out.string(full);
-        out.int(WATCH_MODES[wider]);
-      },
-      read: nothing,
-    });
-  }
-
-  async #removeWatch(path: string, mode: WatchMode, watcher: Watcher): Promise<void> {
-    const full = this.#full(path);
-    const before = this.#watches.modeOf(full);
-    this.#watches.removeStanding(mode, full, watcher);
-    const after = this.#watches.modeOf(full);
-    // Without a connection there is nothing to remove: the next one is told of what is left only.
-    if (before === after || this.#session.channel === null) return;
-    if (after !== null) return this.#setWatch(path, after);
-    // The server would remove those, too; what it tells beyond them is of no interest to anybody.
-    if (this.#watches.hasOneShot(full)) return;
-    await this.#request<void>({
-      name: 'removeWatches',
-      path,
-      op: OP.removeWatches,
-      write: (out) => {
-        out.string(full);
-        out.int(ANY_WATCH);
-      },
-      read: nothing,
-      // None there: it came to nothing with a connection, and that is what was wanted.
-      outcome: () => ({ value: undefined }),
-    });
-  }
 }
 
 function nothing(): void {}
-
-/** A connection or session that is gone has taken its watches along. */
-function unlessGone(error: unknown): void {
-  const isGone = (['CONNECTION_LOSS', 'SESSION_EXPIRED', 'CLOSED'] as const).some((code) =>
-    ZooKeeperError.is(error, code),
-  );
-  if (!isGone) throw error;
-}
 
 function readStatAnswer(input: JuteReader, zxid: bigint): { stat: Stat; zxid: bigint } {
   return { stat: readStat(input), zxid };
@@ -527,12 +406,6 @@ function readStatAnswer(input: JuteReader, zxid: bigint): { stat: Stat; zxid: bi
 
 function readNothing(_input: JuteReader, zxid: bigint): { zxid: bigint } {
   return { zxid };
-}
-
-/** The same error, for one request. */
-function refused(error: ZooKeeperError, request: string, path: string | undefined): ZooKeeperError {
-  const { code, message, cause, serverCode } = error;
-  return new ZooKeeperError(code, `${request} ${path ?? ''}: ${message}`, { path, request, serverCode, cause });
 }
 
 function connectionTimeout(timeoutMs: number | undefined, problem: string): ZooKeeperError {
