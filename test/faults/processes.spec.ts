@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { departed, expectNothingForbidden, HAULS, TICKS, VIGIL } from './cluster-checks.js';
+import { departed, expectNothingForbidden, HAULS, TICKS, VIGIL, VOYAGES } from './cluster-checks.js';
 import { Cluster } from './src/cluster.js';
+import { accountForCrashes } from './src/crashed-runs.js';
 import { Ensemble } from './src/ensemble.js';
 import { accountForFires } from './src/fire-accounts.js';
 import type { Instance } from './src/instance.js';
@@ -59,6 +60,46 @@ describe('instances on an ensemble of three', { timeout: 150_000 }, () => {
     const gone = observer.departures.find(({ instance }) => instance === victim.id);
     expect(next?.instance).not.toBe(victim.id);
     expect(Number((next?.token ?? 0n) - (gone?.zxid ?? 0n))).toBeGreaterThan(0);
+    expectNothingForbidden(started, from, to);
+  });
+
+  it('execute what was cut when one is killed in mid-run once more, at once and not at the next fire', async () => {
+    const started = await start(3, VOYAGES);
+    const { observer } = started;
+    const from = await started.recovered();
+    await started.until(() => observer.runs.filter(isOpen).length === VOYAGES.items);
+    const cut = observer.runs.filter(isOpen);
+    const victim = started.running.find(({ id }) => id === cut[0]?.instance);
+    if (victim === undefined) throw new Error('nothing runs');
+    const lost = cut.filter(({ instance }) => instance === victim.id);
+    await started.kill(victim);
+    await started.until(() => observer.runs.filter(({ takeover }) => takeover !== null).length === lost.length);
+    // Nobody has begun a later fire yet.
+    expect(new Set(observer.runs.slice(-lost.length).map(({ scheduledAt }) => scheduledAt))).toEqual(
+      new Set(lost.map(({ scheduledAt }) => scheduledAt)),
+    );
+    const to = await started.recovered();
+    const { crashed } = accountForCrashes(observer, from, to);
+    expect(crashed.map(({ run }) => run.item).sort()).toEqual(lost.map(({ item }) => item).sort());
+    const survivors = started.running.map(({ id }) => id);
+    expect(crashed.every(({ again }) => survivors.includes(again?.instance ?? ''))).toBe(true);
+    expectNothingForbidden(started, from, to);
+  });
+
+  it('execute what was cut when one stands still for longer than its session once more, and refuse its late write', async () => {
+    const started = await start(2, VOYAGES);
+    const { observer } = started;
+    const from = await started.recovered();
+    await started.until(() => observer.runs.filter(isOpen).length === VOYAGES.items);
+    const [stopped] = started.running;
+    if (stopped === undefined) throw new Error('two instances were started');
+    const cut = observer.runs.filter((run) => isOpen(run) && run.instance === stopped.id);
+    started.freeze(stopped);
+    await started.until(() => observer.runs.filter(({ takeover }) => takeover !== null).length === cut.length);
+    started.thaw(stopped);
+    const to = await started.recovered();
+    expect(accountForCrashes(observer, from, to).crashed).toHaveLength(cut.length);
+    expect(observer.refused.map(({ token }) => BigInt(token)).sort()).toEqual(cut.map(({ token }) => token).sort());
     expectNothingForbidden(started, from, to);
   });
 

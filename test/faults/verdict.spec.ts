@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { accountForCrashes } from './src/crashed-runs.js';
 import { accountForFires } from './src/fire-accounts.js';
 import type { JobPlan } from './src/job-plan.js';
 import { Ledger, type LedgerWrite } from './src/ledger.js';
@@ -12,7 +13,7 @@ const NOW = 1_800_000_000_000;
 
 function run(instance: string, token: bigint, beganAt: number, more: Partial<Run> = {}): Run {
   const times = { beganAt: NOW + beganAt, endedAt: NOW + beganAt + 100, abortedAt: null, abortReason: null };
-  return { instance, job: 'job', item: 0, scheduledAt: NOW + beganAt, token, ...times, ...more };
+  return { instance, job: 'job', item: 0, scheduledAt: NOW + beganAt, token, takeover: null, ...times, ...more };
 }
 
 function departure(instance: string, zxid: bigint, at: number, more: Partial<Departure> = {}): Departure {
@@ -101,6 +102,74 @@ describe('a fire', () => {
   it('that was run twice is told', () => {
     const runs = [run('a', 1n, 0), run('b', 2n, 200, { scheduledAt: NOW })];
     expect(accountForFires(seen({ runs }), NOW, NOW).runTwice).toBe(1);
+  });
+
+  it('that is executed again after a crash was not run twice', () => {
+    const runs = [run('a', 1n, 0), run('b', 2n, 200, { scheduledAt: NOW, takeover: { from: 'a' } })];
+    expect(accountForFires(seen({ runs }), NOW, NOW).runTwice).toBe(0);
+  });
+});
+
+describe('a run that crashes', () => {
+  const cut = { endedAt: null };
+  const takeover = (from: string | null): Partial<Run> => ({ takeover: { from } });
+  const killed = (instance: string, at: number): Partial<Observations> => {
+    const lives = ['a', 'b', 'c'].map((id): [string, Life] => [
+      id,
+      { instance: id, killedAt: id === instance ? NOW + at : null, stops: [] },
+    ]);
+    return { lives: new Map(lives), departures: [departure(instance, 15n, at + 4_000)] };
+  };
+  const account = (runs: readonly Run[], more: Partial<Observations>): Record<string, number> => {
+    const found = seen({ jobs: [{ ...JOB, failover: true }], runs, ...more });
+    const { crashed, missing, unfounded, unseen } = accountForCrashes(found, NOW, NOW + 60_000);
+    return { cut: crashed.length, missing: missing.length, twice: unfounded.length, unseen };
+  };
+
+  it('is to be executed again once', () => {
+    const runs = [run('a', 10n, 0, cut), run('b', 20n, 4_100, takeover('a')), run('b', 30n, 5_000)];
+    expect(account(runs, killed('a', 50))).toEqual({ cut: 1, missing: 0, twice: 0, unseen: 0 });
+  });
+
+  it('is missing if nobody took it over, also when its item runs on', () => {
+    const runs = [run('a', 10n, 0, cut), run('b', 20n, 5_000)];
+    expect(account(runs, killed('a', 50))).toEqual({ cut: 1, missing: 1, twice: 0, unseen: 0 });
+  });
+
+  it('must not be executed twice, by whomever', () => {
+    const runs = [run('a', 10n, 0, cut), run('b', 20n, 4_100, takeover('a')), run('c', 30n, 4_300, takeover('a'))];
+    expect(account(runs, killed('a', 50))).toEqual({ cut: 1, missing: 0, twice: 1, unseen: 0 });
+  });
+
+  it('of an instance that lives is none, and to take it over is wrong', () => {
+    const runs = [run('a', 10n, 0), run('b', 20n, 4_100, takeover('a'))];
+    expect(account(runs, killed('c', 50))).toEqual({ cut: 0, missing: 0, twice: 1, unseen: 0 });
+  });
+
+  it('is one also if its signal was aborted because its session was lost', () => {
+    const aborted = { ...cut, abortedAt: NOW + 60, abortReason: 'SESSION_LOST' };
+    const outcome: Outcome = { instance: 'a', kind: 'failure', reason: undefined, at: NOW + 60 };
+    const outcomes = new Map([[fireKey('job', 0, NOW), [outcome]]]);
+    expect(account([run('a', 10n, 0, aborted)], { outcomes })).toEqual({ cut: 1, missing: 1, twice: 0, unseen: 0 });
+  });
+
+  it('may have ended already, or not begun, if its mark still stood', () => {
+    const runs = [run('a', 10n, 0), run('b', 20n, 4_100, takeover('a'))];
+    expect(account(runs, killed('a', 110))).toEqual({ cut: 0, missing: 0, twice: 0, unseen: 1 });
+  });
+
+  it('again while it is taken over is another crash', () => {
+    const runs = [run('a', 10n, 0, cut), run('b', 12n, 500, { ...takeover('a'), ...cut })];
+    const more = killed('b', 600);
+    const both = { ...more, departures: [departure('a', 11n, 400), ...(more.departures ?? [])] };
+    expect(account(runs, both)).toEqual({ cut: 2, missing: 1, twice: 0, unseen: 0 });
+    expect(account([...runs, run('c', 20n, 4_700, takeover('b'))], both)).toMatchObject({ cut: 2, missing: 0 });
+  });
+
+  it('waits from the departure of its instance to its takeover', () => {
+    const runs = [run('a', 10n, 0, cut), run('b', 20n, 4_100, takeover('a'))];
+    const found = seen({ jobs: [{ ...JOB, failover: true }], runs, ...killed('a', 50) });
+    expect(accountForCrashes(found, NOW, NOW + 60_000).waits).toEqual([50]);
   });
 });
 

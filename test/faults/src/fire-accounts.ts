@@ -23,7 +23,7 @@ export interface LostFire {
 export interface FireAccounts {
   readonly fires: Readonly<Record<FireAccount, number>>;
   readonly lost: readonly LostFire[];
-  /** Fires of an item for which user code was called more than once. */
+  /** Fires of an item for which user code was called more than once, not counting the calls that take over a crashed run. */
   readonly runTwice: number;
   /** Outcomes that tell of a fire that was not run, by reason. */
   readonly skipped: Readonly<Record<string, number>>;
@@ -75,8 +75,8 @@ function skipReasons(seen: Observations, job: JobPlan, item: number, scheduledAt
 
 function countRunTwice({ runs }: Observations, from: number, to: number): number {
   const calls = new Map<string, number>();
-  for (const { job, item, scheduledAt } of runs) {
-    if (scheduledAt < from || scheduledAt > to) continue;
+  for (const { job, item, scheduledAt, takeover } of runs) {
+    if (scheduledAt < from || scheduledAt > to || takeover !== null) continue;
     const key = fireKey(job, item, scheduledAt);
     calls.set(key, (calls.get(key) ?? 0) + 1);
   }

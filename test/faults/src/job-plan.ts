@@ -6,6 +6,8 @@ export interface JobPlan {
   readonly everySeconds: number;
   /** How long an item works, milliseconds; `null` for work that ends only when it is aborted. */
   readonly workMs: number | null;
+  /** Whether a run that crashes is executed again by another instance. */
+  readonly failover?: boolean;
 }
 
 /** Twelve items each second, done quickly: what tells how soon an item runs again. */

@@ -10,6 +10,8 @@ export interface Run {
   /** Fencing token: the transaction that made the run's mark. */
   readonly token: bigint;
   readonly beganAt: number;
+  /** Of which instance it executes a crashed run again, `null` if nobody knows; `null` as a whole if it does not. */
+  readonly takeover: { readonly from: string | null } | null;
   /** When the ledger had accepted the work. */
   endedAt: number | null;
   /** When its signal was aborted. */

@@ -20,6 +20,8 @@ export class Observer implements Observations {
   readonly spans = new Map<string, Span[]>();
   readonly refused: LedgerRecord[] = [];
   readonly #open = new Map<string, Run>();
+  /** What is told of a takeover before its run begins. */
+  readonly #takeovers = new Map<string, Run['takeover']>();
   /** Instances that have noticed that their session is over. */
   readonly #sessionless = new Set<string>();
 
@@ -97,6 +99,9 @@ export class Observer implements Observations {
       case 'begin':
         this.#begin(instance, message);
         break;
+      case 'taken-over':
+        this.#takeovers.set(runKey(message), { from: message.from });
+        break;
       case 'end':
         this.#change(message, (run) => {
           run.endedAt = message.at;
@@ -129,16 +134,17 @@ export class Observer implements Observations {
   #begin(instance: string, message: WorkerMessage & { kind: 'begin' }): void {
     const { job, item, scheduledAt, at } = message;
     const token = BigInt(message.token);
+    const takeover = this.#takeovers.get(runKey(message)) ?? null;
     const run: Run = {
-      ...{ instance, job, item, scheduledAt, token, beganAt: at },
+      ...{ instance, job, item, scheduledAt, token, beganAt: at, takeover },
       ...{ endedAt: null, abortedAt: null, abortReason: null },
     };
     this.runs.push(run);
-    this.#open.set(`${job}/${item}@${message.token}`, run);
+    this.#open.set(runKey(message), run);
   }
 
-  #change({ job, item, token }: { job: string; item: number; token: string }, change: (run: Run) => void): void {
-    const run = this.#open.get(`${job}/${item}@${token}`);
+  #change(message: Parameters<typeof runKey>[0], change: (run: Run) => void): void {
+    const run = this.#open.get(runKey(message));
     if (run !== undefined) change(run);
   }
 
@@ -148,4 +154,9 @@ export class Observer implements Observations {
     if (others === undefined) this.outcomes.set(key, [outcome]);
     else others.push(outcome);
   }
+}
+
+/** Tokens tell the runs of one item apart, not those of different items. */
+function runKey({ job, item, token }: { readonly job: string; readonly item: number; readonly token: string }): string {
+  return `${job}/${item}@${token}`;
 }

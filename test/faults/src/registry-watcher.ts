@@ -43,25 +43,36 @@ export class RegistryWatcher {
 
   async #watch(job: string): Promise<void> {
     const { registry } = this.#engine;
-    const selection = [{ path: INSTANCES, children: 'names' as const }, { path: PLAN }];
+    const selection = [{ path: INSTANCES, children: 'nodes' as const }, { path: PLAN }];
     await registry.watchTree(job, selection, (before, after) => this.#look(job, before, after));
   }
 
   #look(job: string, before: TreeSnapshot, after: TreeSnapshot): void {
     const at = Date.now();
     const exact = at - this.#connectedAt > CAUGHT_UP_MS;
-    const here = new Set(after.children(INSTANCES)?.names ?? []);
-    const gone = before.children(INSTANCES)?.names.filter((name) => !here.has(name)) ?? [];
+    const here = registrations(after);
+    const gone = [...registrations(before)].flatMap(([name, made]) => (isSame(made, here.get(name)) ? [] : [name]));
     const zxid = after.children(INSTANCES)?.stat.pzxid ?? 0n;
     // By the plan before this look: if a leader was as fast as we, the new one already names somebody else.
     const owners = readSpans(before.node(PLAN)?.value).at(0)?.owners ?? [];
     for (const instance of gone) {
       const items = owners.flatMap((owner, item) => (owner === instance ? [item] : []));
-      this.observer.departed({ instance, job, at, zxid, items, exact });
+      this.observer.departed({ instance, job, at, zxid: here.get(instance) ?? zxid, items, exact });
     }
     const plan = after.node(PLAN);
     if (plan !== null && plan !== before.node(PLAN)) this.observer.planned(job, readSpans(plan.value));
   }
+}
+
+/** Which instances are there, and the transaction that made the node of each; `null` if that went while it was read. */
+function registrations(snapshot: TreeSnapshot): Map<string, bigint | null> {
+  const names = snapshot.children(INSTANCES)?.names ?? [];
+  return new Map(names.map((name) => [name, snapshot.node(`${INSTANCES}/${name}`)?.stat.czxid ?? null]));
+}
+
+/** Whether an instance is still registered by the same node: one that came back in another session has another. */
+function isSame(before: bigint | null, now: bigint | null | undefined): boolean {
+  return now !== undefined && (before === null || now === null || before === now);
 }
 
 /** The spans of `extension/plan`, newest first; the format is told in docs/znodes.md. */

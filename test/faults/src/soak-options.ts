@@ -8,6 +8,8 @@ export interface SoakOptions {
   readonly seed: number;
   /** `undefined`: the kernel's default. */
   readonly client: 'wire' | 'native' | undefined;
+  /** Whether runs that crash are executed again. */
+  readonly failover: boolean;
   /** The faults to draw from, by name. */
   readonly faults: readonly string[];
 }
@@ -16,8 +18,9 @@ const NAMES = FAULTS.map(({ name }) => name);
 
 /** The help of the command. */
 export const HELP = `Breaks a real ensemble of three ZooKeeper servers and several instances of two jobs in every way there is, one fault
-after the other, and checks that no item runs twice at a time and no fire goes lost. Tells on stderr what is broken; ends
-with one JSON line. Exit code 0 only if both hold, nothing crashed, and everything recovered from each fault.
+after the other, and checks that no item runs twice at a time, no fire goes lost, and each run that crashes is executed
+again exactly once. Tells on stderr what is broken; ends with one JSON line. Exit code 0 only if all of it holds, no
+instance ended by itself, and everything recovered from each fault.
 
   npm run soak -- --minutes 30 --processes 4 --seed 7 --client wire
 
@@ -25,6 +28,7 @@ with one JSON line. Exit code 0 only if both hold, nothing crashed, and everythi
   --processes N   instances, 2 to 12. Default 4
   --seed S        what the faults and their order are drawn from, a whole number. Default: another one each time
   --client NAME   ZooKeeper client of the instances, wire or native. Default: the kernel's
+  --no-failover   runs that crash are not executed again
   --faults A,B    only these faults: ${NAMES.slice(0, 4).join(', ')},
                   ${NAMES.slice(4, 8).join(', ')},
                   ${NAMES.slice(8).join(', ')}
@@ -43,6 +47,7 @@ export function readSoakOptions(args: readonly string[]): SoakOptions | 'help' |
         processes: { type: 'string', default: '4' },
         seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
         client: { type: 'string' },
+        'no-failover': { type: 'boolean', default: false },
         faults: { type: 'string', default: NAMES.join(',') },
         help: { type: 'boolean' },
       },
@@ -58,10 +63,18 @@ interface Values {
   readonly processes: string;
   readonly seed: string;
   readonly client?: string | undefined;
+  readonly 'no-failover': boolean;
   readonly faults: string;
 }
 
-function check({ minutes, processes, seed, client, faults }: Values): SoakOptions | { readonly problem: string } {
+function check({
+  minutes,
+  processes,
+  seed,
+  client,
+  faults,
+  ...flags
+}: Values): SoakOptions | { readonly problem: string } {
   const wanted = faults.split(',');
   const unknown = wanted.filter((name) => !NAMES.includes(name));
   if (!(Number(minutes) > 0)) return { problem: `--minutes is '${minutes}', expected a number above 0` };
@@ -71,7 +84,9 @@ function check({ minutes, processes, seed, client, faults }: Values): SoakOption
     return { problem: `--client is '${client}', expected wire or native` };
   }
   if (unknown.length > 0) return { problem: `there is no fault ${unknown.join(', ')}` };
-  return { minutes: Number(minutes), processes: Number(processes), seed: Number(seed), client, faults: wanted };
+  const failover = !flags['no-failover'];
+  const amounts = { minutes: Number(minutes), processes: Number(processes), seed: Number(seed) };
+  return { ...amounts, client, failover, faults: wanted };
 }
 
 function isWhole(text: string, least: number, greatest: number): boolean {

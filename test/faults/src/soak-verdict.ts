@@ -1,3 +1,4 @@
+import { accountForCrashes, type CrashAccounts } from './crashed-runs.js';
 import { accountForFires, type LostFire } from './fire-accounts.js';
 import { HAULS, TICKS } from './job-plan.js';
 import type { Observations } from './observations.js';
@@ -11,6 +12,7 @@ export interface SoakVerdict {
   readonly seed: number;
   readonly client: string;
   readonly processes: number;
+  readonly failover: boolean;
   readonly runs: number;
   readonly overlapsWithBothSessionsAlive: number;
   readonly overlapsWithAStoppedProcess: number;
@@ -24,6 +26,8 @@ export interface SoakVerdict {
   readonly firesSkipped: Readonly<Record<string, number>>;
   readonly takeovers: Distribution;
   readonly takeoversOfLongRuns: Distribution;
+  readonly crashedRuns: CrashedRunCounts;
+  readonly takeoversOfCrashedRuns: Distribution;
   /** How often each fault struck, by name. */
   readonly faults: Readonly<Record<string, number>>;
   readonly crashedInstances: number;
@@ -32,11 +36,28 @@ export interface SoakVerdict {
   readonly interrupted: boolean;
 }
 
+/** Of jobs with failover; without it all are 0. */
+export interface CrashedRunCounts {
+  readonly cut: number;
+  readonly executedAgain: number;
+  readonly missing: number;
+  readonly twice: number;
+  readonly unseen: number;
+}
+
 /** What a soak knows of itself. */
 export interface SoakFacts
   extends Pick<
     SoakVerdict,
-    'minutes' | 'seed' | 'client' | 'processes' | 'faults' | 'crashedInstances' | 'notRecoveredFrom' | 'interrupted'
+    | 'minutes'
+    | 'seed'
+    | 'client'
+    | 'processes'
+    | 'failover'
+    | 'faults'
+    | 'crashedInstances'
+    | 'notRecoveredFrom'
+    | 'interrupted'
   > {
   /** Fires planned in this stretch are accounted for, epoch milliseconds. */
   readonly from: number;
@@ -44,18 +65,30 @@ export interface SoakFacts
 }
 
 /** The verdict, and what it is founded on where something is wrong. */
-export function judgeSoak(
-  seen: Observations,
-  { from, to, ...facts }: SoakFacts,
-): { readonly verdict: SoakVerdict; readonly lost: readonly LostFire[]; readonly forbidden: readonly Overlap[] } {
+export interface SoakJudgement {
+  readonly verdict: SoakVerdict;
+  readonly lost: readonly LostFire[];
+  readonly forbidden: readonly Overlap[];
+  readonly crashes: CrashAccounts;
+}
+
+/** Judges what was seen. */
+export function judgeSoak(seen: Observations, { from, to, ...facts }: SoakFacts): SoakJudgement {
   const found = overlaps(seen);
   const { withBothSessionsAlive, withAStoppedProcess } = countOverlaps(found);
   const { fires, lost, runTwice, skipped } = accountForFires(seen, from, to);
+  const crashes = accountForCrashes(seen, from, to);
+  const crashedRuns = countCrashes(crashes);
   const ok =
-    withBothSessionsAlive === 0 && lost.length === 0 && facts.crashedInstances === 0 && facts.notRecoveredFrom === null;
+    withBothSessionsAlive === 0 &&
+    lost.length === 0 &&
+    crashedRuns.missing === 0 &&
+    crashedRuns.twice === 0 &&
+    facts.crashedInstances === 0 &&
+    facts.notRecoveredFrom === null;
   const verdict: SoakVerdict = {
     ok,
-    ...pick(facts, ['minutes', 'seed', 'client', 'processes']),
+    ...pick(facts, ['minutes', 'seed', 'client', 'processes', 'failover']),
     runs: seen.runs.length,
     overlapsWithBothSessionsAlive: withBothSessionsAlive,
     overlapsWithAStoppedProcess: withAStoppedProcess,
@@ -68,9 +101,16 @@ export function judgeSoak(
     firesSkipped: skipped,
     takeovers: distribution(takeovers(seen, TICKS.name)),
     takeoversOfLongRuns: distribution(takeovers(seen, HAULS.name)),
+    crashedRuns,
+    takeoversOfCrashedRuns: distribution(crashes.waits),
     ...pick(facts, ['faults', 'crashedInstances', 'notRecoveredFrom', 'interrupted']),
   };
-  return { verdict, lost, forbidden: found.filter(({ sessionEnded }) => !sessionEnded) };
+  return { verdict, lost, forbidden: found.filter(({ sessionEnded }) => !sessionEnded), crashes };
+}
+
+function countCrashes({ crashed, missing, unfounded, unseen }: CrashAccounts): CrashedRunCounts {
+  const executedAgain = crashed.length - missing.length;
+  return { cut: crashed.length, executedAgain, missing: missing.length, twice: unfounded.length, unseen };
 }
 
 function pick<T, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {

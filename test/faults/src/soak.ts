@@ -51,6 +51,7 @@ class Soak {
       seed: options.seed,
       client: options.client ?? 'default',
       processes: options.processes,
+      failover: options.failover,
       faults: Object.fromEntries([...this.#faults].sort()),
       crashedInstances: cluster.crashed.length,
       notRecoveredFrom: this.#notRecoveredFrom,
@@ -58,9 +59,11 @@ class Soak {
       from: this.#from,
       to: this.#to,
     };
-    const { verdict, lost, forbidden } = judgeSoak(cluster.observer, facts);
+    const { verdict, lost, forbidden, crashes } = judgeSoak(cluster.observer, facts);
     for (const { earlier, later } of forbidden.slice(0, SHOWN)) tell(`overlap: ${show(earlier)} and ${show(later)}`);
     for (const fire of lost.slice(0, SHOWN)) tell(`lost: ${show(fire)}`);
+    for (const { run } of crashes.missing.slice(0, SHOWN)) tell(`crashed and not executed again: ${show(run)}`);
+    for (const run of crashes.unfounded.slice(0, SHOWN)) tell(`executed again without a crash: ${show(run)}`);
     process.stdout.write(`${JSON.stringify(verdict)}\n`);
     return verdict.ok ? 0 : 1;
   }
@@ -126,8 +129,9 @@ async function soak(options: SoakOptions): Promise<number> {
   tell(`seed ${options.seed}; starting three ZooKeeper servers and ${options.processes} instances`);
   const ensemble = await Ensemble.start();
   try {
-    const { processes, client } = options;
-    const cluster = await Cluster.start(ensemble, processes, { jobs: [TICKS, HAULS], client });
+    const { processes, client, failover } = options;
+    const jobs = [TICKS, HAULS].map((job) => ({ ...job, failover }));
+    const cluster = await Cluster.start(ensemble, processes, { jobs, client });
     try {
       const run = new Soak(cluster, options, interruption.signal);
       await run.run();

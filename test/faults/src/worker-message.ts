@@ -15,6 +15,8 @@ export type WorkerMessage =
   | { readonly kind: 'woke'; readonly sleptMs: number; readonly at: number }
   /** User code was called. */
   | (OfRun & { readonly kind: 'begin'; readonly token: string })
+  /** The next `begin` with this token executes a run again that crashed elsewhere; `null` if nobody knows where. */
+  | (OfRun & { readonly kind: 'taken-over'; readonly token: string; readonly from: string | null })
   /** User code is done and the ledger has accepted its work. */
   | (OfRun & { readonly kind: 'end'; readonly token: string })
   /** The signal of a run was aborted. */

@@ -30,9 +30,16 @@ function tell(message: WorkerMessage): void {
   process.stdout.write(jsonLine(message));
 }
 
+/** Of which instance an item's crashed run is this one's to execute again, by job and item. */
+const takenFrom = new Map<string, string | null>();
+
 function trace(event: TraceEvent): void {
   const { jobName: job, at } = event;
-  if (event.kind === 'item-finished') {
+  if (event.kind === 'item-started' && event.source === 'FAILOVER') {
+    const { item, scheduledAt, fencingToken } = event;
+    const from = takenFrom.get(`${job}/${item}`) ?? null;
+    tell({ kind: 'taken-over', job, item, scheduledAt, token: String(fencingToken), from, at });
+  } else if (event.kind === 'item-finished') {
     const { item, scheduledAt, success, failureCause } = event;
     tell({ kind: 'finished', job, item, scheduledAt, success, cause: failureCause?.split('\n', 1)[0], at });
   } else if (event.kind === 'fire-skipped') {
@@ -40,6 +47,7 @@ function trace(event: TraceEvent): void {
     tell({ kind: 'skipped', job, items, scheduledAt, reason, at });
   } else if (event.kind === 'coordination') {
     const { items } = event.details;
+    if (event.event === 'taken-over') noteTakeovers(job, event.details);
     tell({
       kind: 'coordination',
       job,
@@ -48,6 +56,11 @@ function trace(event: TraceEvent): void {
       at,
     });
   }
+}
+
+function noteTakeovers(job: string, details: Readonly<Record<string, unknown>>): void {
+  const { items, from } = details as { readonly items: number[]; readonly from: (string | null)[] };
+  for (const [position, item] of items.entries()) takenFrom.set(`${job}/${item}`, from[position] ?? null);
 }
 
 function watchLoop(): void {
@@ -84,7 +97,8 @@ watchLoop();
 await engine.start();
 await Promise.all(
   jobs.map((job) => {
-    const definition = defineJob({ name: job.name, cron: cronOf(job), shardingTotalCount: job.items, timeZone: 'UTC' });
+    const { name, items: shardingTotalCount, failover = false } = job;
+    const definition = defineJob({ name, cron: cronOf(job), shardingTotalCount, timeZone: 'UTC', failover });
     return engine.add(definition, ledgerJob({ ledger, instance, workMs: job.workMs, tell }));
   }),
 );
