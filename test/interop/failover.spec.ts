@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { clusters } from './clusters.js';
 import { Gate } from './gate.js';
@@ -91,6 +92,56 @@ describe('with failover, a run that was cut off by the death of', () => {
     await noDebris(cluster);
     expect(again.status().state).toBe('active');
     expect(runners(cluster, crashed)).toEqual(crashed.map(() => [ts.instanceId, ts.instanceId]));
+  });
+});
+
+describe('while the job fires every second, runs that were cut off by the death of', () => {
+  const WORK_MS = 500;
+
+  /** Resolves to the items in mid-run at a member, once these are all that it owns. */
+  async function cutOf(cluster: MixedCluster, { instanceId }: { readonly instanceId: string }): Promise<number[]> {
+    const open = (): number[] =>
+      cluster.runs.filter(({ by, endedAt }) => by === instanceId && endedAt === null).map(({ item }) => item);
+    await cluster.until(() => open().length === cluster.nodes.itemsOf(instanceId).length);
+    return open().sort();
+  }
+
+  async function underLoad(): Promise<{ cluster: MixedCluster; ts: TsMember; java: JavaNode }> {
+    const cluster = await open({ failover: true }, ({ signal }) => sleep(WORK_MS, undefined, { signal }));
+    const ts = await cluster.tsMember();
+    const java = await cluster.javaMember();
+    await java.behave(JOB, { sleepMs: WORK_MS });
+    await cluster.shared(ts, java);
+    await cluster.eachItemRun(Date.now(), 2);
+    return { cluster, ts, java };
+  }
+
+  it('a Java member are executed once more by a TypeScript member, and the other items go on', async () => {
+    const { cluster, ts, java } = await underLoad();
+    const cut = await cutOf(cluster, java);
+    await java.end();
+    const again = (): number[] =>
+      ts.traces.of('item-started').flatMap(({ item, source }) => (source === 'FAILOVER' ? [item] : []));
+    await cluster.until(() => again().length >= cut.length);
+    await cluster.shared(ts);
+    await cluster.eachItemRun(Date.now(), 2);
+    expect(again().sort()).toEqual(cut);
+  });
+
+  it('a TypeScript member are executed once more by a Java member, and the other items go on', async () => {
+    const { cluster, ts, java } = await underLoad();
+    const cut = await cutOf(cluster, ts);
+    await ts.proxy.cut();
+    const takenOver = new Set<number>();
+    await cluster.until(() => {
+      for (const [item, by] of Object.entries(cluster.nodes.marks('failovering')))
+        if (by === java.instanceId) takenOver.add(Number(item));
+      return takenOver.size === cut.length;
+    });
+    await cluster.shared(java);
+    await cluster.eachItemRun(Date.now(), 2);
+    expect([...takenOver].sort()).toEqual(cut);
+    expect(cluster.nodes.names('leader/failover/items')).toEqual([]);
   });
 });
 
