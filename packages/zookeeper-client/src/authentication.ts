@@ -47,7 +47,6 @@ function saslStep(channel: Channel, token: Buffer): Promise<Buffer> {
       xid: channel.xid,
       name: 'sasl',
       path: undefined,
-      sentAt: channel.now,
       answer: (input) => resolve(input.rest === 0 ? Buffer.alloc(0) : input.data()),
       refuse: (code) => reject(serverError(code, 'sasl', undefined)),
       fail: reject,

@@ -5,6 +5,7 @@ import { FrameReader } from './frames.js';
 import { JuteReader, JuteWriter, protocolError } from './jute.js';
 import { type PendingRequest, PendingRequests } from './pending-requests.js';
 import { EVENT_KINDS, OP, XID } from './protocol.js';
+import { SendWindow } from './send-window.js';
 import { discard, discardSoon, socketProblem } from './socket.js';
 import type { WatchEvent } from './watch-table.js';
 
@@ -25,20 +26,13 @@ export interface ChannelParts {
 /** What ends a connection because of one answer: what became of the other requests is not known. */
 const SPOILED: readonly ZooKeeperErrorCode[] = ['PROTOCOL', 'ANSWER_TOO_LARGE'];
 
-/**
- * So many requests are under way at most; what comes beyond them waits here. A server that has a thousand, of all its
- * clients together (`globalOutstandingLimit`), stops reading and starts again for each that it answers, which costs it
- * more than the requests themselves.
- */
-const WINDOW = 512;
-
 /** A request without an answer for so long gets another one sent after it, milliseconds. */
 const NUDGE_MS = 200;
 
 /**
  * Requests and answers on one connection. Requests are written together, one write for all that come in one turn of the
- * event loop, as far as the window allows, and answered in the order asked. When the connection ends, all that wait fail as `CONNECTION_LOSS`, in
- * order; nothing is sent again.
+ * event loop, as far as the window allows, and answered in the order asked. When the connection ends, all that wait fail as
+ * `CONNECTION_LOSS`, in order; nothing is sent again.
  */
 export class Channel {
   readonly #out = new JuteWriter();
@@ -51,8 +45,8 @@ export class Channel {
   #greeting: ((input: JuteReader) => void) | null = null;
   #xid = 0;
   #writing = false;
-  /** Frames that were written and will have an answer, pings apart. */
-  #underWay = 0;
+  /** Frames that will have an answer, pings apart. */
+  readonly #window = new SendWindow();
   #nudge: Timer | null = null;
   #nudged: PendingRequest | null = null;
   #heartbeat: Timer | null = null;
@@ -78,11 +72,6 @@ export class Channel {
   /** Resolves with the reason when the connection is gone. */
   get ended(): Promise<ZooKeeperError> {
     return this.#ended.promise;
-  }
-
-  /** The time by which requests are dated. */
-  get now(): number {
-    return this.parts.clock.monotonic();
   }
 
   /** Why it ended, `null` while it works. */
@@ -211,14 +200,15 @@ export class Channel {
 
   #flush(): void {
     this.#writing = false;
-    if (this.#reason === null && this.#underWay < WINDOW) this.#write(WINDOW - this.#underWay);
+    const { room } = this.#window;
+    if (this.#reason === null && room > 0) this.#write(room);
   }
 
   #write(most: number): void {
     const { bytes, frames } = this.#out.takeFrames(most);
     if (frames === 0) return;
-    this.#underWay += frames;
     this.#sentAt = this.parts.clock.monotonic();
+    this.#window.sent(frames, this.#sentAt);
     this.parts.socket.write(bytes);
   }
 
@@ -234,7 +224,8 @@ export class Channel {
     this.#nudge = null;
     const { oldest } = this.#pending;
     if (oldest === undefined) return;
-    const age = this.parts.clock.monotonic() - oldest.sentAt;
+    const now = this.parts.clock.monotonic();
+    const age = now - (this.#window.oldestSentAt ?? now);
     if (age >= NUDGE_MS && this.#nudged !== oldest) {
       this.#nudged = oldest;
       this.#readRoot();
@@ -249,8 +240,7 @@ export class Channel {
       out.boolean(false);
     });
     const ignore = (): void => undefined;
-    const [xid, sentAt] = [this.#xid, this.parts.clock.monotonic()];
-    this.commit({ xid, sentAt, name: 'exists', path: '/', answer: ignore, refuse: ignore, fail: ignore });
+    this.commit({ xid: this.#xid, name: 'exists', path: '/', answer: ignore, refuse: ignore, fail: ignore });
   }
 
   #receive(chunk: Buffer): void {
@@ -269,7 +259,7 @@ export class Channel {
     if (this.#greeting !== null) {
       const greeting = this.#greeting;
       this.#greeting = null;
-      this.#underWay -= 1;
+      this.#window.answered();
       greeting(input);
       return;
     }
@@ -290,7 +280,6 @@ export class Channel {
         this.#answerUnnumbered('setWatches', code);
         break;
       default:
-        this.#underWay -= 1;
         this.#answer(input, xid, zxid, code);
     }
   }
@@ -301,7 +290,7 @@ export class Channel {
       if (request !== undefined) request.fail(connectionLoss('the answers are out of order'));
       throw protocolError(`an answer to request ${xid} where one to ${request?.xid ?? 'none'} was due`);
     }
-    this.#confirm(request.sentAt);
+    this.#confirm(this.#window.answered());
     this.parts.onZxid(zxid);
     if (code !== 0) {
       request.refuse(code, zxid);
@@ -316,7 +305,7 @@ export class Channel {
   }
 
   #answerUnnumbered(kind: 'auth' | 'setWatches', code: number): void {
-    this.#underWay -= 1;
+    this.#window.answered();
     this.#unnumbered[kind].shift()?.(code);
   }
 

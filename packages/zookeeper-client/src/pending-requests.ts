@@ -6,8 +6,6 @@ export interface PendingRequest {
   /** `create`, `getData`, … */
   readonly name: string;
   readonly path: string | undefined;
-  /** By the client's monotonic clock. */
-  readonly sentAt: number;
   /** Takes the body of a good answer. Called before anything that came after it is looked at. */
   answer(input: JuteReader, zxid: bigint): void;
   /** Takes an answer that says something else than success, `serverCode` not 0. */

@@ -1,6 +1,7 @@
 import { serverError, ZooKeeperError } from './errors.js';
 import type { JuteReader, JuteWriter } from './jute.js';
 import { checkPath } from './paths.js';
+import type { PendingRequest } from './pending-requests.js';
 import type { Session } from './session.js';
 import type { WatchTable } from './watch-table.js';
 
@@ -31,50 +32,83 @@ export class Requests {
 
   send<T>(request: Request<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const { name, path, op, signal } = request;
+      const { name, path, signal } = request;
       if (path !== undefined) checkPath(path, name, request.sequential);
       signal?.throwIfAborted();
       const { channel } = this.session;
       if (channel === null) throw refused(this.session.refusal, name, path);
-      channel.begin(op, request.write);
-      const onAbort = (): void => reject(signal?.reason);
-      const expected = request.watches === true ? this.watches.expectOneShot(this.full(path ?? '/')) : nothing;
-      const done = (): void => {
-        expected();
-        signal?.removeEventListener('abort', onAbort);
-      };
-      signal?.addEventListener('abort', onAbort);
+      channel.begin(request.op, request.write);
+      const exchange = new Exchange(channel.xid, request, resolve, reject);
+      if (request.watches === true) exchange.whenOver(this.watches.expectOneShot(this.full(path ?? '/')));
+      if (signal !== undefined) exchange.giveUpWith(signal);
       try {
-        channel.commit({
-          xid: channel.xid,
-          name,
-          path,
-          sentAt: channel.now,
-          answer: (input, zxid) => {
-            const value = request.read(input, zxid);
-            done();
-            resolve(value);
-          },
-          refuse: (serverCode, zxid) => {
-            const outcome = request.outcome?.(serverCode, zxid) ?? null;
-            done();
-            if (outcome === null) reject(serverError(serverCode, name, path));
-            else resolve(outcome.value);
-          },
-          fail: (error) => {
-            done();
-            reject(ZooKeeperError.is(error) ? refused(error, name, path) : error);
-          },
-        });
+        channel.commit(exchange);
       } catch (error) {
-        done();
+        exchange.over();
         throw error;
       }
     });
   }
 }
 
-function nothing(): void {}
+/** One request under way. There are thousands of them at times: an object for each, and closures for few. */
+class Exchange<T> implements PendingRequest {
+  #whenOver: (() => void) | null = null;
+
+  constructor(
+    readonly xid: number,
+    private readonly request: Request<T>,
+    private readonly resolve: (value: T) => void,
+    private readonly reject: (error: unknown) => void,
+  ) {}
+
+  get name(): string {
+    return this.request.name;
+  }
+
+  get path(): string | undefined {
+    return this.request.path;
+  }
+
+  answer(input: JuteReader, zxid: bigint): void {
+    const value = this.request.read(input, zxid);
+    this.over();
+    this.resolve(value);
+  }
+
+  refuse(serverCode: number, zxid: bigint): void {
+    const outcome = this.request.outcome?.(serverCode, zxid) ?? null;
+    this.over();
+    if (outcome === null) this.reject(serverError(serverCode, this.name, this.path));
+    else this.resolve(outcome.value);
+  }
+
+  fail(error: unknown): void {
+    this.over();
+    this.reject(ZooKeeperError.is(error) ? refused(error, this.name, this.path) : error);
+  }
+
+  /** The caller waits no longer when the signal aborts; the request itself may be applied. */
+  giveUpWith(signal: AbortSignal): void {
+    const giveUp = (): void => this.reject(signal.reason);
+    signal.addEventListener('abort', giveUp);
+    this.whenOver(() => signal.removeEventListener('abort', giveUp));
+  }
+
+  /** Is called once the request is answered or has failed. */
+  whenOver(then: () => void): void {
+    const before = this.#whenOver;
+    this.#whenOver = () => {
+      before?.();
+      then();
+    };
+  }
+
+  over(): void {
+    this.#whenOver?.();
+    this.#whenOver = null;
+  }
+}
 
 /** The same error, for one request. */
 function refused(error: ZooKeeperError, request: string, path: string | undefined): ZooKeeperError {

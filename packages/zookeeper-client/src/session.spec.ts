@@ -167,10 +167,13 @@ describe('requests under way', () => {
     const work = Array.from({ length: 600 }, () => client.sync('/'));
     await settle();
     expect(requests()).toBe(512);
-    for (let xid = 1; xid <= 40; xid++) network.answer(xid);
+    for (let xid = 1; xid <= 255; xid++) network.answer(xid);
     await settle();
-    expect(requests()).toBe(552);
-    for (let xid = 41; xid <= 512; xid++) network.answer(xid);
+    expect(requests()).toBe(512);
+    network.answer(256);
+    await settle();
+    expect(requests()).toBe(600);
+    for (let xid = 257; xid <= 512; xid++) network.answer(xid);
     await settle();
     for (let xid = 513; xid <= 600; xid++) network.answer(xid);
     await Promise.all(work);
@@ -230,6 +233,20 @@ describe('the time of a session', () => {
     await clock.advance(60_000);
     expect(lostAt()).toBe(startedAt + 1_000 + 6_000);
     expect(await later).toBe('CONNECTION_LOSS');
+  });
+
+  it('counts from the writing of a request that had to wait for its turn, not from when it was asked for', async () => {
+    const { client, lostAt } = await connected();
+    const startedAt = clock.monotonic();
+    network.answers = false;
+    const work = Array.from({ length: 600 }, () => client.sync('/'));
+    await clock.advance(3_000);
+    for (let xid = 1; xid <= 512; xid++) network.answer(xid);
+    await clock.advance(500);
+    for (let xid = 513; xid <= 600; xid++) network.answer(xid);
+    await Promise.all(work);
+    await clock.advance(60_000);
+    expect(lostAt()).toBe(startedAt + 3_000 + 6_000);
   });
 
   it('is not made longer by an attempt to connect that was not answered', async () => {

@@ -385,7 +385,7 @@ export class Session {
 function closeSession(channel: Channel, done: () => void): void {
   channel.begin(OP.closeSession, () => undefined);
   const [name, path] = ['closeSession', undefined];
-  channel.commit({ xid: channel.xid, name, path, sentAt: channel.now, answer: done, refuse: done, fail: done });
+  channel.commit({ xid: channel.xid, name, path, answer: done, refuse: done, fail: done });
 }
 
 /** The same, or the signal's reason as soon as it aborts: a resolver of names cannot be told to stop. */
