@@ -10,6 +10,7 @@ const WORKER = sample('02-cluster/dist/main.js');
 const SECURED = sample('04-tls/dist/cluster.js');
 const SECURED_WORKER = sample('04-tls/dist/main.js');
 const CONFIGURED = sample('03-async-config/dist/main.js');
+const HTTP = sample('05-http-and-alerts/dist/main.js');
 
 interface Ended {
   readonly code: number | null;
@@ -80,6 +81,25 @@ describe('the sample with configuration', () => {
   it('explains itself, and what is wrong with its arguments', async () => {
     expect(await run(CONFIGURED, ['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('--seconds') });
     expect(await run(CONFIGURED, ['--secnds', '8'])).toMatchObject({ code: 2 });
+  });
+});
+
+describe('the sample with HTTP jobs and alerts', () => {
+  it('asks for every item, tells of each failure once and signed, and lets no secret out', async () => {
+    const { code, stdout, stderr } = await run(HTTP, ['--seconds', '6']);
+    expect({ code, stderr: stderr.split('\n').filter((line) => !line.includes('[alerts]')) }).toEqual({
+      code: 0,
+      stderr: [''],
+    });
+    expect(stdout).toContain('/close-day?token={secret:SHOP_TOKEN}\n');
+    const [, failures] = /asked: Asia ×[1-9] {2}Europe ×[1-9] {2}America ×([1-9]); strangers: 0/.exec(stdout) ?? [];
+    expect(stdout).toContain(`alerts: ${failures}; refused: 0`);
+    expect(stdout + stderr).not.toMatch(/token=[0-9a-f]/);
+  });
+
+  it('explains itself, and what is wrong with its arguments', async () => {
+    expect(await run(HTTP, ['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('--seconds 6') });
+    expect(await run(HTTP, ['--seconds', 'many'])).toMatchObject({ code: 2 });
   });
 });
 
