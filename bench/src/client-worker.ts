@@ -47,9 +47,10 @@ function pipelined(count: number, send: (index: number, done: Done) => void): Pr
   return all.promise;
 }
 
-async function elapsed(work: Promise<void>): Promise<number> {
+/** Milliseconds from before the first request is made until the last answer. */
+async function elapsed(work: () => Promise<void>): Promise<number> {
   const from = systemClock.monotonic();
-  await work;
+  await work();
   return systemClock.monotonic() - from;
 }
 
@@ -75,9 +76,9 @@ async function latency(count: number): Promise<Record<string, number>> {
 /** Many of one kind, then many of the next. */
 async function throughput(count: number): Promise<Record<string, number>> {
   const path = (index: number): string => `${root}/n${index}`;
-  const create = await elapsed(pipelined(count, (index, done) => client.create(path(index), VALUE, done)));
-  const get = await elapsed(pipelined(count, (index, done) => client.get(path(index), done)));
-  const remove = await elapsed(pipelined(count, (index, done) => client.remove(path(index), done)));
+  const create = await elapsed(() => pipelined(count, (index, done) => client.create(path(index), VALUE, done)));
+  const get = await elapsed(() => pipelined(count, (index, done) => client.get(path(index), done)));
+  const remove = await elapsed(() => pipelined(count, (index, done) => client.remove(path(index), done)));
   const perSecond = (ms: number): number => (count / ms) * 1000;
   return { create: perSecond(create), get: perSecond(get), remove: perSecond(remove) };
 }
@@ -88,7 +89,7 @@ async function transaction(
   count: number,
 ): Promise<Record<string, number>> {
   const paths = Array.from({ length: count }, (_, index) => `${root}/m${index}`);
-  const ms = await elapsed(asked((done) => create(paths, VALUE, done)));
+  const ms = await elapsed(() => asked((done) => create(paths, VALUE, done)));
   await pipelined(count, (index, done) => client.remove(paths[index] ?? '', done));
   return { ms };
 }
