@@ -27,13 +27,14 @@ export {
 } from './foundation/errors.js';
 export type { Lifecycle } from './foundation/lifecycle.js';
 export { type LogFields, type Logger, type LogLevel, silentLogger, writeLogger } from './foundation/logger.js';
-export type { ShardingContext } from './job/context.js';
+export type { FireWindow, RunTrigger, ShardingContext } from './job/context.js';
 // jobs
 export { defineJob } from './job/define-job.js';
 export type { JobDefinition } from './job/definition.js';
 export type { DataflowJobHandler, FetchedData, JobHandler, SimpleJobHandler } from './job/handlers.js';
 export { type IdentityOptions, type InstanceIdentity, type InstanceLabels, instanceIdentity } from './job/identity.js';
 export type { JobOptions } from './job/job-options.js';
+export type { BackfillOptions, BackfillReceipt } from './operations/backfill-command.js';
 export { ConfigurationConflictError } from './operations/configuration-conflict.js';
 export type { ConfigurationDifference } from './operations/configuration-difference.js';
 export type { DumpAddress } from './operations/dump-server.js';
@@ -67,6 +68,9 @@ export type { NodeChange } from './operations/node-changes.js';
 export { createOperations, type Operations, type OperationsOptions } from './operations/operations.js';
 export type { PlannedFire, PlannedFires } from './operations/planned-fires.js';
 export type { RegistryDump } from './operations/registry-dump.js';
+export type { TriggerCancellation } from './operations/trigger-cancellation.js';
+export type { TriggerOptions, TriggerReceipt } from './operations/trigger-command.js';
+export type { TriggerReport, TriggerRun, TriggerRunState, TriggerSummary } from './operations/trigger-report.js';
 // registry
 export type {
   Capabilities,

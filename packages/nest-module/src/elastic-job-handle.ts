@@ -1,4 +1,11 @@
-import { type Engine, ExecutionError, type JobHandle, type JobStatus } from '@elasticjob/core';
+import {
+  type Engine,
+  ExecutionError,
+  type JobHandle,
+  type JobStatus,
+  type TriggerOptions,
+  type TriggerReceipt,
+} from '@elasticjob/core';
 import { nestLogger } from './nest-logger.js';
 
 /**
@@ -18,13 +25,14 @@ export class ElasticJobHandle {
   ) {}
 
   /**
-   * Asks all instances of the job to run what they own, now or after the run they are in. Resolves to the ids of the
-   * instances asked; rejects with a `RegistryError` if they cannot be, with an `ExecutionError` if the job has not started.
+   * Has the job run now, as a whole or the chosen items, by whoever owns them. Resolves when the runs are asked for;
+   * rejects with an `OperationError` if that is not possible, with a `RegistryError` if it failed, with an `ExecutionError`
+   * if the job has not started.
    */
-  async trigger(): Promise<string[]> {
+  async trigger(options: TriggerOptions = {}): Promise<TriggerReceipt> {
     const job = this.#job();
     if (isNew(job)) throw notStarted(this.jobName);
-    return job.trigger();
+    return job.trigger(options);
   }
 
   /** The next planned times; empty for a job without cron, or that does not fire at present. */

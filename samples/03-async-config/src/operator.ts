@@ -12,12 +12,12 @@ export class Operator {
   ) {}
 
   async runNow(signal: AbortSignal): Promise<void> {
-    // A trigger runs what each instance owns. Right after the start that may be nothing yet.
+    // A trigger waits for the owners of its items; here they are to be told of first.
     await this.reindex.waitFor(({ items }) => items.length > 0, signal);
     const { items } = this.reindex.status();
     this.logger.log(`reindex: this process owns the items ${items.join(', ')}, as STICKY has assigned them`);
-    const asked = await this.reindex.trigger();
-    this.logger.log(`reindex: triggered on ${asked.length} instance(s)`);
+    const { items: asked } = await this.reindex.trigger({ by: 'operator' });
+    this.logger.log(`reindex: triggered for ${asked.length} items`);
 
     const next = this.digest.nextFires(3).map((fire) => fire.toISOString().slice(11, 19));
     this.logger.log(`digest: next at ${next.join(', ')} UTC`);

@@ -141,8 +141,7 @@ export class Failover {
   /** Resolves to whether another pass may find something. */
   async #pass(items: readonly number[], request: FailoverSearch): Promise<boolean> {
     const judged = await this.#judge(items, request);
-    for (const { state, verdict } of judged)
-      if (verdict.kind === 'wait') this.#await(state, verdict.until, request.signal);
+    this.#awaitAll(judged, request.signal);
     const work = judged.filter(({ verdict }) => this.#isWork(verdict));
     for (const { state } of work.filter((one) => this.#isBarred(one))) this.#left.add(state.item);
     const possible = work.filter((one) => !this.#isBarred(one)).map(({ state }) => state.item);
@@ -154,6 +153,7 @@ export class Failover {
   /** Inside the latch. What was read outside may have changed: everything is read and judged again. */
   async #act(items: readonly number[], request: FailoverSearch): Promise<boolean> {
     const judged = await this.#judge(items, request);
+    this.#awaitAll(judged, request.signal);
     const work = judged.filter((one) => this.#isWork(one.verdict) && !this.#isBarred(one));
     const crashed = work.filter(({ verdict }) => verdict.kind === 'take');
     const share = crashed.slice(0, fairShare(crashed.length, request.instances, this.hooks.room().places));
@@ -175,6 +175,10 @@ export class Failover {
     const presenceOf = await readPresences(registry, jobName, states, (id) => id === instanceId || !failover);
     const self: Searcher = { instanceId, itemCount, failover, underway: this.#underway };
     return states.map((state) => ({ state, verdict: verdictOn(state, presenceOf, self) }));
+  }
+
+  #awaitAll(judged: readonly Judged[], signal: AbortSignal): void {
+    for (const { state, verdict } of judged) if (verdict.kind === 'wait') this.#await(state, verdict.until, signal);
   }
 
   #isWork({ kind }: Verdict): boolean {

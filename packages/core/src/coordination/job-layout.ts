@@ -25,6 +25,11 @@
  * └── extension
  *     ├── plan                         the last assignment as one document
  *     ├── pause                        nothing is started until then: why, by whom
+ *     ├── triggers
+ *     │   ├── open/{id}-{fire}-{item}  a run that was asked for and has not ended; who runs it
+ *     │   ├── records/{id}             what was asked for
+ *     │   │   └── {fire}-{item}        what became of that run
+ *     │   └── keys/{key}               the trigger that was asked for with this key
  *     └── sessions/{id}                ephemeral, the session in which that instance makes lasting marks
  * ```
  */
@@ -53,6 +58,13 @@ export const layout = {
   trigger: (id: string) => `trigger/${id}`,
   plan: 'extension/plan',
   pause: 'extension/pause',
+  openTriggers: 'extension/triggers/open',
+  openTrigger: (name: string) => `extension/triggers/open/${name}`,
+  triggerRecords: 'extension/triggers/records',
+  triggerRecord: (id: string) => `extension/triggers/records/${id}`,
+  triggerOutcome: (id: string, run: string) => `extension/triggers/records/${id}/${run}`,
+  triggerKeys: 'extension/triggers/keys',
+  triggerKey: (name: string) => `extension/triggers/keys/${name}`,
   witnesses: 'extension/sessions',
   witness: (id: string) => `extension/sessions/${id}`,
 } as const;

@@ -38,6 +38,7 @@ describe('what an instance sees of a job', () => {
       plan: null,
       planHolds: false,
       triggered: false,
+      openTriggers: [],
       pause: null,
       resharding: { generation: 0n, necessary: false, processing: false },
     }));

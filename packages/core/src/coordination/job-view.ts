@@ -61,6 +61,8 @@ export interface JobView {
   readonly pause: Pause | null;
   /** A run was asked of this instance. */
   readonly triggered: boolean;
+  /** The runs that were asked for and have not ended, by their names, in their order. */
+  readonly openTriggers: readonly string[];
   readonly crashes: CrashSigns;
 }
 
@@ -86,6 +88,7 @@ export function viewSelection(instanceId: string, { items, failover }: ViewInter
     { path: layout.plan },
     { path: layout.pause },
     { path: layout.trigger(instanceId) },
+    { path: layout.openTriggers, children: 'names' },
     ...(failover ? [{ path: layout.failoverItems, children: 'names' as const }] : []),
     ...items.map((item) => ({ path: layout.disabled(item) })),
   ];
@@ -104,6 +107,7 @@ export function jobView(snapshot: TreeSnapshot, instanceId: string, { items }: V
     disabledItems: disabledOf(snapshot, items),
     pause: pauseOf(snapshot.node(layout.pause)),
     triggered: snapshot.node(layout.trigger(instanceId)) !== null,
+    openTriggers: snapshot.children(layout.openTriggers)?.names ?? NO_NAMES,
     crashes: crashSigns(snapshot),
   };
 }
@@ -118,6 +122,7 @@ function crashSigns(snapshot: TreeSnapshot): CrashSigns {
   };
 }
 
+const NO_NAMES: readonly string[] = [];
 const NO_ITEMS: ReadonlySet<number> = new Set();
 
 function disabledOf(snapshot: TreeSnapshot, ownItems: readonly number[]): ReadonlySet<number> {

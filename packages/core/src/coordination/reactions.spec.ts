@@ -41,6 +41,7 @@ const calm: JobView = {
   disabledItems: new Set(),
   pause: null,
   triggered: false,
+  openTriggers: [],
   crashes: { departures: 0, announced: 0n },
 };
 

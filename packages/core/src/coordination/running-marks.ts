@@ -1,5 +1,6 @@
+import { ElasticJobError, RegistryError } from '../foundation/errors.js';
 import { RareMap, RareSet } from '../foundation/rare-map.js';
-import type { Registry } from '../registry/registry.js';
+import type { CommitResult, ExclusiveMode, Operation, Registry } from '../registry/registry.js';
 import { jobPath, layout } from './job-layout.js';
 
 /** The outcome of an attempt to mark an item as running. */
@@ -10,6 +11,11 @@ export type Claim =
       readonly fencingToken: bigint;
     }
   | { readonly claimed: false; readonly reason: 'running-elsewhere' | 'resharded' };
+
+/** The outcome of {@link RunningMarks.claimWith}; `refused`: the other change could not be made. */
+export type JointClaim =
+  | { readonly claimed: true; readonly fencingToken: bigint }
+  | { readonly claimed: false; readonly reason: 'running-elsewhere' | 'refused' };
 
 /** Many items start in the same instant, and many end in the same: their marks come and go in one transaction. */
 const TOGETHER = { grouped: true } as const;
@@ -41,10 +47,7 @@ export class RunningMarks {
    * @param witness the transaction of this session's witness if the mark is to outlive the session, else `null`.
    */
   async claim(item: number, isCurrent: () => boolean, witness: bigint | null = null): Promise<Claim> {
-    this.#doubtful.add(item);
-    if (witness === null) this.#lasting.delete(item);
-    else this.#lasting.set(item, witness);
-    const mode = witness === null ? 'ephemeral' : 'persistent';
+    const mode = this.#attempt(item, witness);
     const mark = await this.registry.create(this.#path(item), this.instanceId, mode, TOGETHER);
     this.#doubtful.delete(item);
     if (!mark.created) {
@@ -54,6 +57,68 @@ export class RunningMarks {
     if (isCurrent()) return { claimed: true, fencingToken: mark.czxid };
     await this.release(item);
     return { claimed: false, reason: 'resharded' };
+  }
+
+  /**
+   * Marks the item together with another change: both are made, or neither. Unlike {@link claim} it does not ask whether
+   * the assignment is current: the caller does, once this has resolved. Without transactions the mark comes first, and is
+   * taken back if the change is refused.
+   */
+  async claimWith(item: number, witness: bigint | null, change: Operation): Promise<JointClaim> {
+    const path = this.#path(item);
+    const mode = this.#attempt(item, witness);
+    const mark: Operation = { kind: 'create', path, value: this.instanceId, mode };
+    let result = await this.registry.commit([[mark], [change]]);
+    if (!result.committed && result.reason === 'NO_NODE' && result.operation.path === path) {
+      await this.registry.ensure(jobPath(this.jobName, layout.item(item)));
+      result = await this.registry.commit([[mark], [change]]);
+    }
+    if (!result.committed) {
+      const isMarked = result.operation.path !== path && !this.registry.capabilities.atomicCommit;
+      if (isMarked) await this.release(item);
+      this.#forget(item);
+      return { claimed: false, reason: result.operation.path === path ? 'running-elsewhere' : 'refused' };
+    }
+    const fencingToken = result.zxid ?? (await this.registry.read(path))?.stat.czxid;
+    if (fencingToken === undefined) throw unmade(path);
+    this.#doubtful.delete(item);
+    return { claimed: true, fencingToken };
+  }
+
+  /**
+   * Removes this instance's mark together with other changes, in one transaction. Resolves to `false` if that cannot be
+   * done: because it is not certain what stands there, or one of the changes was refused, or there are no transactions.
+   * Then nothing was done.
+   */
+  async releaseWith(item: number, changes: readonly Operation[]): Promise<boolean> {
+    const isCertain = !this.#doubtful.has(item) && !this.#givenUp.has(item);
+    if (!isCertain || !this.registry.capabilities.atomicCommit) return false;
+    this.#doubtful.add(item);
+    const result = await this.#removeWith(item, changes);
+    this.#doubtful.delete(item);
+    if (result.committed) this.#lasting.delete(item);
+    return result.committed;
+  }
+
+  async #removeWith(item: number, changes: readonly Operation[]): Promise<CommitResult> {
+    try {
+      return await this.registry.commit([changes, [{ kind: 'remove', path: this.#path(item) }]]);
+    } catch (error) {
+      throw ElasticJobError.is(error, 'RESULT_UNKNOWN') ? unanswered(error) : error;
+    }
+  }
+
+  /** Notes that a mark is about to be made, and how. */
+  #attempt(item: number, witness: bigint | null): ExclusiveMode {
+    this.#doubtful.add(item);
+    if (witness === null) this.#lasting.delete(item);
+    else this.#lasting.set(item, witness);
+    return witness === null ? 'ephemeral' : 'persistent';
+  }
+
+  #forget(item: number): void {
+    this.#doubtful.delete(item);
+    this.#lasting.delete(item);
   }
 
   /**
@@ -93,4 +158,14 @@ export class RunningMarks {
   #path(item: number): string {
     return jobPath(this.jobName, layout.running(item));
   }
+}
+
+/** The error of a change whose answer was lost and which may be asked for again. */
+export function unanswered(cause: ElasticJobError): RegistryError {
+  return new RegistryError('CONNECTION_LOSS', cause.message, { cause, retryable: true });
+}
+
+function unmade(path: string): RegistryError {
+  const message = `${path}: the mark was gone before its transaction could be read`;
+  return new RegistryError('SESSION_LOST', message, { path, retryable: true });
 }

@@ -18,6 +18,8 @@ function contextWith(signal: AbortSignal): ShardingContext {
     shardingItem: 0,
     shardingParameter: undefined,
     scheduledAt: 0,
+    trigger: undefined,
+    window: undefined,
     signal,
     fencingToken: undefined,
   };

@@ -43,6 +43,8 @@ function contextOf(changes: Partial<ShardingContext> = {}): ShardingContext {
     shardingItem: 1,
     shardingParameter: '上海\u007f',
     scheduledAt: 1_700_000_000_000,
+    trigger: undefined,
+    window: undefined,
     signal: new AbortController().signal,
     fencingToken: 42n,
     ...changes,

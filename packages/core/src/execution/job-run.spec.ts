@@ -27,6 +27,8 @@ class Bench {
   readonly spared: number[] = [];
   /** Whether somebody decides anew about what is not executed. */
   takesBack: (reason: string) => boolean = (reason) => reason === 'resharded';
+  /** Items of which a call has settled, in this order. */
+  readonly free: number[] = [];
   readonly returned: number[] = [];
   readonly session = new AbortController();
   connected = true;
@@ -76,6 +78,7 @@ class Bench {
         if (this.takesBack(reason)) this.returned.push(...items);
         return this.takesBack(reason);
       },
+      settled: (item) => void this.free.push(item),
       mayContinue: () => true,
       mayStart: () => this.connected,
       release: async (item, executed) => {

@@ -5,7 +5,7 @@ import { type Clock, sleep } from '../foundation/clock.js';
 import { type Deferred, deferred } from '../foundation/deferred.js';
 import { describeFailure, ElasticJobError, ExecutionError, messageOf } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
-import type { ShardingContext } from '../job/context.js';
+import type { RunOrder, ShardingContext } from '../job/context.js';
 import type { JobDefinition } from '../job/definition.js';
 import { ID_DELIMITER } from '../job/identity.js';
 import type { ExecutionSource, ItemFinishedTrace, SkipReason, TaskState } from '../tracing/trace-event.js';
@@ -21,6 +21,8 @@ export interface RunRequest {
   readonly scheduledAt: number;
   readonly source: ExecutionSource;
   readonly items: readonly number[];
+  /** What the run has of its own, if it was asked for. */
+  readonly order?: RunOrder | undefined;
 }
 
 /** A job ready to be executed: its definition with everything that the definition names looked up. */
@@ -37,21 +39,29 @@ export interface Ownership {
   /** Marks the item as running, exclusively; without `monitorExecution` only asks whether the assignment is current. */
   claim(item: number): Promise<Claim | { readonly claimed: true; readonly fencingToken: undefined }>;
   /**
-   * Takes this instance's mark away, also one that a claim which failed made after all; never another's. `executed`:
-   * whether the handler was called.
+   * Takes this instance's mark away, also one that a claim which failed made after all; never another's. `ended`: how the
+   * handler's call ended, `null` if it was not called.
    */
-  release(item: number, executed: boolean): Promise<void>;
+  release(item: number, ended: CallEnd | null): Promise<void>;
   /**
    * Offers items back that are not executed, such as those whose marks came too late for the assignment they were due by.
    * Returns whether somebody decides about them anew; if not, the fire is recorded as skipped.
    */
   giveBack(scheduledAt: number, items: readonly number[], reason: SkipReason): boolean;
+  /** The item's handler has settled, its mark is gone, and its outcome is told. */
+  settled(item: number): void;
   /** Whether the item is still assigned here. */
   mayContinue(item: number): boolean;
   /** Whether anything may be started now: not while the registry is out of reach. */
   mayStart(): boolean;
   /** Aborts when the session of the marks is lost. */
   readonly session: AbortSignal;
+}
+
+/** How a handler's call ended. */
+export interface CallEnd {
+  /** `null` if it succeeded. */
+  readonly failure: { readonly error: unknown } | null;
 }
 
 /** What all runs of a job on this instance share. */
@@ -106,6 +116,11 @@ export class JobRuns {
   /** Items whose handlers have not settled, ascending. */
   get runningItems(): number[] {
     return [...this.#busy].sort((one, other) => one - other);
+  }
+
+  /** Whether the item is taken by a run whose handler has not settled. */
+  isRunning(item: number): boolean {
+    return this.#busy.has(item);
   }
 
   /** Resolves when no item is busy and no listener or error handler is at work. */
@@ -206,7 +221,7 @@ export class JobRuns {
       return claim.claimed && ownership.session.aborted ? { claimed: false, reason: 'no-session' } : claim;
     } catch (error) {
       this.services.logger.warn('an item could not be marked as running', { item, error: messageOf(error) });
-      await this.#unmark(item, ownership, false);
+      await this.#unmark(item, ownership, null);
       return { claimed: false, reason: 'no-session' };
     }
   }
@@ -220,15 +235,18 @@ export class JobRuns {
     fencingToken: bigint | undefined,
   ): Started {
     const abort = new LazyAbort();
-    const { jobName, shardingTotalCount, jobParameter } = definition;
+    const { jobName, shardingTotalCount } = definition;
+    const { order } = request;
     const context: ShardingContext = Object.freeze({
       jobName,
       taskId,
       shardingTotalCount,
-      jobParameter,
+      jobParameter: order?.jobParameter ?? definition.jobParameter,
       shardingItem: item,
       shardingParameter: itemParameters.get(item),
       scheduledAt: request.scheduledAt,
+      trigger: order?.trigger,
+      window: order?.window ?? undefined,
       get signal() {
         return abort.signal;
       },
@@ -265,7 +283,7 @@ export class JobRuns {
       ownership.mayStart() ? this.#call(request, job, ownership, started) : null,
     );
     if (call === null) this.#refuse(request, job, ownership, [item], 'no-session');
-    await this.#unmark(item, ownership, call !== null);
+    await this.#unmark(item, ownership, call);
     this.#started.delete(started);
     this.#busy.delete(item);
     if (call === null) return null;
@@ -273,6 +291,7 @@ export class JobRuns {
     // than its session learns of that when it takes the mark away, after the handler may have ended happily.
     const failure = call.failure ?? (ownership.session.aborted ? { error: new SessionLostError() } : null);
     this.#finished(call, failure);
+    ownership.settled(item);
     if (failure === null) return null;
     await this.#handle(job, item, failure.error);
     return { item, error: failure.error };
@@ -344,10 +363,10 @@ export class JobRuns {
    * Takes the mark away, for as long as its session lives: a mark that stayed in a living session would keep the item
    * from ever running again. With the session the mark goes by itself.
    */
-  async #unmark(item: number, ownership: Ownership, executed: boolean): Promise<void> {
+  async #unmark(item: number, ownership: Ownership, ended: CallEnd | null): Promise<void> {
     while (!ownership.session.aborted) {
       try {
-        return await ownership.release(item, executed);
+        return await ownership.release(item, ended);
       } catch (error) {
         // Ours is gone, and what stands there now was made later, by somebody else: it is not to be touched.
         if (ElasticJobError.is(error, 'RESULT_UNKNOWN')) return;

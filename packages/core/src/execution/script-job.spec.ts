@@ -87,6 +87,8 @@ function contextOf(changes: Partial<ShardingContext> = {}): ShardingContext {
     shardingItem: 1,
     shardingParameter: 'Shang hai',
     scheduledAt: 1_700_000_000_000,
+    trigger: undefined,
+    window: undefined,
     signal: new AbortController().signal,
     fencingToken: 42n,
     ...changes,

@@ -16,6 +16,8 @@ const context: ShardingContext = {
   shardingItem: 0,
   shardingParameter: undefined,
   scheduledAt: 0,
+  trigger: undefined,
+  window: undefined,
   signal: new AbortController().signal,
   fencingToken: undefined,
 };

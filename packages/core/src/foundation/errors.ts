@@ -41,6 +41,8 @@ export type ElasticJobErrorCode =
   | 'UNKNOWN_SERVER'
   | 'UNKNOWN_ITEM'
   | 'UNKNOWN_INSTANCE'
+  | 'UNKNOWN_TRIGGER'
+  | 'UNSUPPORTED_BY_JAVA'
   | 'CONFIGURATION_CONFLICT'
   | 'STILL_RUNNING'
   // stop reasons

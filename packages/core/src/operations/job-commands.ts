@@ -2,6 +2,7 @@ import { decodeInstance } from '../coordination/instance-yaml.js';
 import { jobPath, layout, type ServerStatus } from '../coordination/job-layout.js';
 import { decodeJobConfig, sameMeaning } from '../coordination/job-yaml.js';
 import { encodePause } from '../coordination/pause.js';
+import { forgetTriggers } from '../coordination/trigger-request.js';
 import type { Clock } from '../foundation/clock.js';
 import { OperationError } from '../foundation/errors.js';
 import { defineJob } from '../job/define-job.js';
@@ -10,6 +11,7 @@ import { serverIpOf } from '../job/identity.js';
 import type { JobOptions } from '../job/job-options.js';
 import type { Registry, RegistryNode } from '../registry/registry.js';
 import { nameOf } from '../registry/registry-path.js';
+import { type BackfillOptions, type BackfillReceipt, backfillJob } from './backfill-command.js';
 import { mapBounded } from './bounded-reader.js';
 import { type Catalogue, JOBS_AT_ONCE } from './catalogue.js';
 import { configurationConflict } from './configuration-conflict.js';
@@ -19,6 +21,12 @@ import { invalidArgument } from './invalid-argument.js';
 import { childNodes, looksLikeJava } from './job-reading.js';
 import { changeValue, makeNode, type NodeChange, putValue, removeNode } from './node-changes.js';
 import { maskSecrets } from './sensitive-values.js';
+import { cancelRuns, type TriggerCancellation } from './trigger-cancellation.js';
+import { type TriggerMoment, type TriggerOptions, type TriggerReceipt, triggerJob } from './trigger-command.js';
+import { readRecord } from './trigger-report.js';
+
+/** After how many triggers asked for by one process it looks for what can be forgotten. */
+const FORGET_EVERY = 50;
 
 /** What a command did. */
 export interface CommandResult {
@@ -84,10 +92,11 @@ export interface RemovalOptions {
  * says otherwise. All commands can be repeated: what is so already is not changed. Whatever was not found is an
  * `OperationError` that names it and what is there, and nothing is changed then. Errors of the registry are
  * `RegistryError`s; after one, some of several changes may have been made.
- *
- * To run a job now there is `JobHandle.trigger`; a command for it belongs here.
  */
 export class JobCommands {
+  /** How often a trigger was asked for here. */
+  #triggered = 0;
+
   constructor(
     private readonly registry: Registry,
     private readonly catalogue: Catalogue,
@@ -160,6 +169,54 @@ export class JobCommands {
   async resume(jobName: string): Promise<CommandResult> {
     await this.catalogue.config(jobName);
     return done(await removeNode(this.registry, jobPath(jobName, layout.pause)));
+  }
+
+  /**
+   * Has a job run now, as a whole, or the chosen items, or those of the chosen instances. Each item is run once by
+   * whoever owns it when its turn comes: when its runs under way have ended, after what was triggered before. A trigger
+   * is not lost when an instance goes: what was not begun is begun by the next owner, what was begun and not ended
+   * follows the rules of crashed runs. Without an instance it waits for one. A paused job, and a disabled item, skip it.
+   *
+   * Java members are asked as their own API does, and told of in the result. What they would not understand is refused as
+   * `UNSUPPORTED_BY_JAVA`. Three requests, and about ten more reads where there are Java members or `instances` are given.
+   *
+   * @example
+   * const { id } = await commands.trigger('invoice', { items: [3], jobParameter: 'retry', key: 'retry-2027-01-05' });
+   * const { counts } = await queries.waitForTrigger('invoice', id);
+   */
+  async trigger(jobName: string, options: TriggerOptions = {}): Promise<TriggerReceipt> {
+    const moment = { now: this.clock.now(), number: this.#triggered++ };
+    const receipt = await triggerJob(this.registry, this.catalogue, moment, jobName, options);
+    await this.#forgetSometimes(jobName, moment);
+    return receipt;
+  }
+
+  /**
+   * Runs the past fires of a range of time, by the job's cron and zone: one trigger, in which each item is run once for
+   * each fire, earlier fires first, with at most `concurrency` runs at a time. Handlers are told by `context.scheduledAt`
+   * which fire they stand for, and by `context.window` the time since the fire before it. It goes on whoever goes away,
+   * waits while the job is paused, can be followed by `queries.trigger` and called off by {@link cancelTrigger}.
+   *
+   * At most 1,000 fires and 20,000 runs. A definition without a zone is read in the zone of the process that asks.
+   *
+   * @example await commands.backfill('report', { from: new Date('2027-01-01T00:00:00Z'), concurrency: 4 })
+   */
+  async backfill(jobName: string, options: BackfillOptions): Promise<BackfillReceipt> {
+    const moment = { now: this.clock.now(), number: this.#triggered++ };
+    const receipt = await backfillJob(this.registry, this.catalogue, moment, jobName, options);
+    await this.#forgetSometimes(jobName, moment);
+    return receipt;
+  }
+
+  /** Calls off what has not been begun of a trigger. What runs goes on. */
+  async cancelTrigger(jobName: string, id: string): Promise<TriggerCancellation> {
+    await readRecord(this.registry, jobName, id);
+    return cancelRuns(this.registry, jobName, id, this.clock.now());
+  }
+
+  /** What is remembered of triggers is bounded: whoever triggers takes away, now and then, what is too much. */
+  async #forgetSometimes(jobName: string, { now, number }: TriggerMoment): Promise<void> {
+    if (number % FORGET_EVERY === 0) await forgetTriggers(this.registry, jobName, now);
   }
 
   /**

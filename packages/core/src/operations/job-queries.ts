@@ -4,6 +4,7 @@ import { isPausedAt, type Pause } from '../coordination/pause.js';
 import type { Clock } from '../foundation/clock.js';
 import type { JobDefinition } from '../job/definition.js';
 import { type InstanceLabels, serverIpOf } from '../job/identity.js';
+import type { Registry } from '../registry/registry.js';
 import { mapBounded } from './bounded-reader.js';
 import { type Catalogue, isName, JOBS_AT_ONCE } from './catalogue.js';
 import { invalidArgument } from './invalid-argument.js';
@@ -27,6 +28,7 @@ import {
 } from './job-reading.js';
 import { type PlannedFires, plannedFires } from './planned-fires.js';
 import { maskProps, maskSecrets } from './sensitive-values.js';
+import { listTriggers, readTrigger, type TriggerReport, type TriggerSummary, untilOver } from './trigger-report.js';
 
 /** A job in a list. */
 export interface JobSummary {
@@ -156,13 +158,14 @@ export interface StoredConfiguration {
 const MOST_FIRES = 1000;
 
 /**
- * What operators can ask about jobs, over the registry alone. Nothing is changed, and nothing is watched: each answer is
- * of the moment in which its nodes were read. However many jobs there are, only a few requests are under way at a time.
+ * What operators can ask about jobs, over the registry alone. Nothing is changed, and nothing is watched but by
+ * {@link waitForTrigger}: each answer is of the moment in which its nodes were read. However many jobs there are, only a few requests are under way at a time.
  * Nodes that mean nothing where they stand are passed over and told of. Whatever was not found is an `OperationError`
  * that names it and what is there.
  */
 export class JobQueries {
   constructor(
+    private readonly registry: Registry,
     private readonly catalogue: Catalogue,
     private readonly clock: Clock,
   ) {}
@@ -230,6 +233,25 @@ export class JobQueries {
     if (found !== undefined) return explainItem(reading, found, this.clock.now());
     await this.catalogue.assertItem(jobName, item);
     throw invalidArgument('item', item, 'expected one that is listed: there are too many to look at');
+  }
+
+  /** What became of a trigger so far: each of its runs, where it is, and how it ended. */
+  trigger(jobName: string, id: string): Promise<TriggerReport> {
+    return readTrigger(this.catalogue.reader, jobName, id);
+  }
+
+  /** The triggers of a job that are remembered, latest first. */
+  triggers(jobName: string): Promise<TriggerSummary[]> {
+    return listTriggers(this.catalogue.reader, jobName);
+  }
+
+  /**
+   * Resolves when all runs of a trigger have ended, however; what Java members run is not waited for. Rejects with the
+   * reason of `signal` when that aborts.
+   */
+  async waitForTrigger(jobName: string, id: string, signal?: AbortSignal): Promise<TriggerReport> {
+    await untilOver(this.registry, jobName, id, signal);
+    return this.trigger(jobName, id);
   }
 
   async #read(jobName: string, items: ItemChoice): Promise<JobReading> {

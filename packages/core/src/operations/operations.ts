@@ -38,7 +38,7 @@ export function createOperations(registry: Registry, options: OperationsOptions 
   const catalogue = new Catalogue(new BoundedReader(registry, readsAtOnce));
   return {
     commands: new JobCommands(registry, catalogue, clock),
-    queries: new JobQueries(catalogue, clock),
+    queries: new JobQueries(registry, catalogue, clock),
     dump: new RegistryDump(catalogue),
   };
 }

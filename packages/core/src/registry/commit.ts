@@ -11,13 +11,18 @@ export interface CommitFailure {
   readonly reason: string;
 }
 
+/** A commit that was applied; in one transaction if the driver can. */
+export interface CommitDone {
+  readonly zxid?: bigint;
+}
+
 type Stages = readonly (readonly Operation[])[];
 
-/** All stages as one transaction. Resolves to what failed, `null` if it was applied. */
-export async function commitAtomically(driver: DriverSession, stages: Stages): Promise<CommitFailure | null> {
+/** All stages as one transaction. */
+export async function commitAtomically(driver: DriverSession, stages: Stages): Promise<CommitFailure | CommitDone> {
   if (driver.multi === undefined) throw new Error('the driver says atomicCommit but has no multi');
   const result = await driver.multi(stages.flat());
-  if (result.committed) return null;
+  if (result.committed) return { zxid: result.zxid };
   let index = result.index;
   let stage = 0;
   for (; index >= (stages[stage]?.length ?? Number.POSITIVE_INFINITY); stage++) index -= stages[stage]?.length ?? 0;
@@ -25,7 +30,7 @@ export async function commitAtomically(driver: DriverSession, stages: Stages): P
 }
 
 /** Stage after stage, each pipelined; stops after the first stage in which an operation failed. */
-export async function commitInStages(driver: DriverSession, stages: Stages): Promise<CommitFailure | null> {
+export async function commitInStages(driver: DriverSession, stages: Stages): Promise<CommitFailure | CommitDone> {
   for (const [stage, operations] of stages.entries()) {
     const outcomes = await Promise.allSettled(operations.map((operation) => perform(driver, operation)));
     const errors = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason : undefined));
@@ -35,7 +40,7 @@ export async function commitInStages(driver: DriverSession, stages: Stages): Pro
     const index = errors.findIndex((error) => error !== undefined);
     if (index !== -1) return { stage, index, reason: reasonOf(errors[index]) };
   }
-  return null;
+  return {};
 }
 
 async function perform(driver: DriverSession, operation: Operation): Promise<void> {

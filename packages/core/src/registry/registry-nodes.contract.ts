@@ -305,7 +305,7 @@ export function nodesContract(bench: Bench): void {
         ],
         [{ kind: 'remove', path: 'job/flag' }],
       ]);
-      expect(result).toEqual({ committed: true });
+      expect(result).toMatchObject({ committed: true });
       expect((await existing(registry, 'job/item')).stat.ephemeralOwner).toBe(registry.session.id);
       expect((await existing(registry, 'job/config')).value).toBe('new');
       expect(await registry.read('job/flag')).toBeNull();
@@ -313,14 +313,16 @@ export function nodesContract(bench: Bench): void {
 
     it('has nothing to do without operations', async () => {
       const registry = await bench.open();
-      expect(await registry.commit([])).toEqual({ committed: true });
-      expect(await registry.commit([[], []])).toEqual({ committed: true });
+      expect(await registry.commit([])).toMatchObject({ committed: true });
+      expect(await registry.commit([[], []])).toMatchObject({ committed: true });
     });
 
     it('skips empty stages', async () => {
       const registry = await bench.open();
       await registry.ensure('job/flag');
-      expect(await registry.commit([[], [{ kind: 'remove', path: 'job/flag' }], []])).toEqual({ committed: true });
+      expect(await registry.commit([[], [{ kind: 'remove', path: 'job/flag' }], []])).toMatchObject({
+        committed: true,
+      });
     });
 
     it('names the operation that failed, and its stage and reason', async () => {
@@ -367,7 +369,7 @@ export function nodesContract(bench: Bench): void {
         { length: 200 },
         (_, item) => ({ kind: 'create', path: `job/${item}`, value: 'v', mode: 'persistent' }) as const,
       );
-      expect(await registry.commit([operations])).toEqual({ committed: true });
+      expect(await registry.commit([operations])).toMatchObject({ committed: true });
       expect((await registry.children('job'))?.names).toHaveLength(200);
     });
   });
@@ -405,7 +407,7 @@ export function nodesContract(bench: Bench): void {
         await expect(commit).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE' });
         expect((await existing(registry, 'a')).value).toBe('');
       } else {
-        expect(await commit).toEqual({ committed: true });
+        expect(await commit).toMatchObject({ committed: true });
       }
     });
 

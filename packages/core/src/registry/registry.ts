@@ -70,7 +70,11 @@ export type Operation =
 
 /** Whether a commit was applied. When it was not and the driver is not atomic, stages before `stage` were. */
 export type CommitResult =
-  | { readonly committed: true }
+  | {
+      readonly committed: true;
+      /** The transaction in which all of it was applied; absent if the driver is not atomic. */
+      readonly zxid?: bigint;
+    }
   | { readonly committed: false; readonly stage: number; readonly operation: Operation; readonly reason: string };
 
 /** How a create or a removal is sent. */

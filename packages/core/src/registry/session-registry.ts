@@ -196,13 +196,13 @@ export class SessionRegistry implements Registry {
     assertCommitSize(stages, atomic);
     if (absolute.every((stage) => stage.length === 0)) return { committed: true };
     const where = stages.flat()[0]?.path ?? '';
-    const failure = await this.#requests.once(where, (driver) =>
+    const outcome = await this.#requests.once(where, (driver) =>
       atomic ? commitAtomically(driver, absolute) : commitInStages(driver, absolute),
     );
-    if (failure === null) return { committed: true };
-    const operation = stages[failure.stage]?.[failure.index];
+    if (!('reason' in outcome)) return { committed: true, ...outcome };
+    const operation = stages[outcome.stage]?.[outcome.index];
     if (operation === undefined) throw new RegistryError('REGISTRY_FAILURE', 'the driver blamed an unknown operation');
-    return { committed: false, stage: failure.stage, operation, reason: failure.reason };
+    return { committed: false, stage: outcome.stage, operation, reason: outcome.reason };
   }
 
   async watchTree(root: string, selection: readonly Selection[], listener: TreeListener): Promise<TreeWatch> {

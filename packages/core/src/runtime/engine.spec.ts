@@ -104,7 +104,7 @@ describe('an engine', () => {
       execute: ({ shardingItem }) => void calls.push(shardingItem),
     });
     await settle();
-    expect(await handle.trigger()).toEqual([engine.identity.instanceId]);
+    expect((await handle.trigger()).items).toEqual([0, 1, 2]);
     await settle();
     expect(calls.sort()).toEqual([0, 1, 2]);
     await engine.stop();

@@ -135,7 +135,7 @@ export class Engine implements Lifecycle {
       );
     }
     const runtime = this.container.get<JobFactory>(TYPES.JobFactory)(definition, handler);
-    const entry = { runtime, handle: new JobHandle(runtime, this.registry), origin };
+    const entry = { runtime, handle: new JobHandle(runtime, this.operations), origin };
     this.#jobs.set(jobName, entry);
     return entry;
   }

@@ -1,5 +1,5 @@
-import { requestRun } from '../coordination/run-request.js';
-import type { Registry } from '../registry/registry.js';
+import type { Operations } from '../operations/operations.js';
+import type { TriggerOptions, TriggerReceipt } from '../operations/trigger-command.js';
 import type { JobRuntime } from './job-runtime.js';
 import type { JobStatus } from './job-state.js';
 
@@ -13,7 +13,7 @@ import type { JobStatus } from './job-state.js';
 export class JobHandle {
   constructor(
     private readonly runtime: JobRuntime,
-    private readonly registry: Registry,
+    private readonly operations: Operations,
   ) {}
 
   get jobName(): string {
@@ -21,11 +21,13 @@ export class JobHandle {
   }
 
   /**
-   * Asks all instances of the job to run what they own, now or after the run they are in. Resolves to the ids of the
-   * instances asked; rejects with a `RegistryError` if they cannot be.
+   * Has the job run now, as a whole or the chosen items: the command `trigger` of the operations, for this job.
+   * Resolves when the runs are asked for; `engine.operations.queries.waitForTrigger` waits for them.
+   *
+   * @example await handle.trigger({ items: [0], jobParameter: 'again' })
    */
-  async trigger(): Promise<string[]> {
-    return requestRun(this.registry, this.jobName);
+  async trigger(options: TriggerOptions = {}): Promise<TriggerReceipt> {
+    return this.operations.commands.trigger(this.jobName, options);
   }
 
   /** The next planned times; empty for a job without cron, or that does not fire at present. */

@@ -3,19 +3,23 @@ import type { CrashedRun } from '../coordination/failover.js';
 import { jobPath, layout } from '../coordination/job-layout.js';
 import { JobMember, type MemberEvent, type MemberHooks } from '../coordination/job-member.js';
 import { decodeJobConfig } from '../coordination/job-yaml.js';
+import { untilAbsent } from '../coordination/node-absence.js';
 import { isPausedAt, type Pause } from '../coordination/pause.js';
 import { publish } from '../coordination/publication.js';
 import { type Claim, RunningMarks } from '../coordination/running-marks.js';
+import { TriggerLedger } from '../coordination/trigger-ledger.js';
 import { type DueItems, FireBook } from '../execution/fire-book.js';
 import { ItemPool } from '../execution/item-pool.js';
-import { JobRuns, type Ownership } from '../execution/job-run.js';
+import { JobRuns, type Ownership, type RunRequest } from '../execution/job-run.js';
 import { type DueFire, JobTimer } from '../execution/job-timer.js';
+import { type AdoptedRun, TriggeredRuns, type TriggeredRunsHooks } from '../execution/triggered-runs.js';
 import { abortable, StoppedError } from '../foundation/abort.js';
 import type { Clock, Timer } from '../foundation/clock.js';
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
 import { type Lifecycle, TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import { RareSet } from '../foundation/rare-map.js';
+import type { RunOrder } from '../job/context.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import type { InstanceIdentity } from '../job/identity.js';
@@ -39,6 +43,13 @@ export interface JobServices {
   readonly drain: DrainOptions;
 }
 
+/** A run that was asked for as Java's lifecycle API does. */
+const ASKED_BY_NODE: RunOrder = {
+  trigger: { kind: 'manual', id: null, by: '', key: null },
+  jobParameter: null,
+  window: null,
+};
+
 /**
  * One job on this instance: follows the stored definition, turns fires into runs of the items that are this instance's,
  * and leaves in order. Who owns what is its {@link JobMember}'s business.
@@ -60,6 +71,9 @@ export class JobRuntime implements Lifecycle {
   readonly #runs: JobRuns;
   readonly #timer: JobTimer;
   readonly #fires: FireBook;
+  readonly #triggered: TriggeredRuns;
+  /** Items of which a crashed run was taken over and is about to be run again. */
+  readonly #adopting = new RareSet<number>();
 
   /** Throws a `ConfigurationError` if the definition names something unknown or the handler does not fit. */
   constructor(
@@ -83,6 +97,8 @@ export class JobRuntime implements Lifecycle {
       (fire) => this.#fire(fire),
     );
     this.#fires = new FireBook(instanceId);
+    const ledger = new TriggerLedger(registry, jobName);
+    this.#triggered = new TriggeredRuns({ ledger, clock, logger: this.#logger, tasks: this.#tasks }, this.#triggers());
   }
 
   get jobName(): string {
@@ -157,10 +173,12 @@ export class JobRuntime implements Lifecycle {
       onView: (view) => {
         if (view.config !== null) this.#followDefinition(view.config);
         this.#member.failover.reconsider();
+        this.#triggered.look();
         this.#announceChange();
       },
       onAssignment: (assignment) => {
         this.#dispatch(this.#fires.settled(assignment), 'NORMAL_TRIGGER');
+        this.#triggered.look();
         this.#announceChange();
       },
       onTrigger: () => this.#trigger(),
@@ -265,18 +283,22 @@ export class JobRuntime implements Lifecycle {
     if (items.length === 0) return;
     const job = this.#job;
     const ownership = source === 'FAILOVER' ? this.#takeover(job) : this.#ownership(job);
-    this.#tasks.run('run', async () => {
-      const run = this.#runs.run({ scheduledAt, source, items }, job, ownership);
-      this.#announceChange();
-      try {
-        await run;
-      } catch (error) {
-        this.#logger.error('the run failed', { scheduledAt, error: messageOf(error) });
-      }
-      this.#announceChange();
-      this.#member.failover.reconsider();
-      if (this.#member.view?.triggered) this.#member.wake();
-    });
+    const order = source === 'MANUAL_TRIGGER' ? ASKED_BY_NODE : undefined;
+    this.#tasks.run('run', () => this.#execute({ scheduledAt, source, items, order }, job, ownership));
+  }
+
+  async #execute(request: RunRequest, job: EquippedJob, ownership: Ownership): Promise<void> {
+    const run = this.#runs.run(request, job, ownership);
+    this.#announceChange();
+    try {
+      await run;
+    } catch (error) {
+      this.#logger.error('the run failed', { scheduledAt: request.scheduledAt, error: messageOf(error) });
+    }
+    this.#announceChange();
+    this.#member.failover.reconsider();
+    this.#triggered.look();
+    if (this.#member.view?.triggered) this.#member.wake();
   }
 
   #ownership({ definition }: EquippedJob): Ownership {
@@ -295,6 +317,7 @@ export class JobRuntime implements Lifecycle {
         if (this.#member.isCurrent()) this.#dispatch(this.#fires.settled(), 'NORMAL_TRIGGER');
         return true;
       },
+      settled: () => this.#triggered.look(),
       release: async (item) => {
         if (definition.monitorExecution) await this.#marks.release(item);
       },
@@ -327,6 +350,38 @@ export class JobRuntime implements Lifecycle {
     });
   }
 
+  /** What is asked for item by item, by `extension/triggers`. */
+  #triggers(): TriggeredRunsHooks {
+    const { clock, identity, registry } = this.services;
+    return {
+      view: () => this.#member.view,
+      mayBegin: () =>
+        (this.#state === 'active' || this.#state === 'starting') &&
+        this.#problem === null &&
+        this.#member.isConnected &&
+        this.#member.isEnabled &&
+        this.#member.isCurrent(),
+      items: () => this.#fires.items,
+      surplusFrom: () => (this.#member.isLeader ? this.#job.definition.shardingTotalCount : null),
+      isRunning: (item) => this.#runs.isRunning(item) || this.#adopting.has(item),
+      isPaused: () => this.#pauseAt(clock.now()) !== null,
+      isDisabled: (item) => this.#member.view?.disabledItems.has(item) ?? false,
+      self: () => ({ instanceId: identity.instanceId, session: registry.session.id }),
+      marking: () => {
+        const { monitorExecution, failover } = this.#job.definition;
+        return monitorExecution ? { marks: this.#marks, witness: failover ? this.#member.witness : null } : null;
+      },
+      ownership: () => this.#ownership(this.#job),
+      currency: () => this.#member.currency(),
+      run: (request, ownership) => this.#execute(request, this.#job, ownership),
+      onSkipped: (scheduledAt, items, reason) => {
+        if (reason !== 'cancelled') this.#skip(scheduledAt, items, reason);
+      },
+      onMarked: (item) => this.#member.failover.suspect(item),
+      unmarked: (item, signal) => untilAbsent(registry, jobPath(this.jobName, layout.running(item)), signal),
+    };
+  }
+
   #armReconcile(): void {
     const minutes = this.#job.definition.reconcileIntervalMinutes;
     this.#reconcile?.cancel();
@@ -349,13 +404,40 @@ export class JobRuntime implements Lifecycle {
     return { places: starts ? Math.max(0, this.#job.poolSize - busy.length) : 0, busy };
   }
 
+  /** A run that was asked for is run again as what it was asked for. */
   #takeOver(runs: readonly CrashedRun[]): void {
+    this.#rerun(runs.filter(({ item }) => !this.#triggered.concerns(item)));
+    for (const run of runs) if (this.#triggered.concerns(run.item)) this.#takeOverAsked(run);
+  }
+
+  #takeOverAsked(run: CrashedRun): void {
+    this.#adopting.add(run.item);
+    this.#tasks.run('takeover', async () => {
+      try {
+        const adopted = await this.#triggered.adopt(run);
+        if (adopted === null) this.#rerun([run]);
+        else this.#rerunAsked(run, adopted);
+      } catch (error) {
+        this.#logger.debug('what was taken over is looked at again', { error: messageOf(error) });
+        this.#member.failover.giveBack(run.item);
+      }
+      this.#adopting.delete(run.item);
+    });
+  }
+
+  #rerun(runs: readonly CrashedRun[]): void {
     const fires = new Map<number, number[]>();
     for (const { item, markedAt } of runs) {
       const at = this.#fireMarkedAt(markedAt);
       fires.set(at, [...(fires.get(at) ?? []), item]);
     }
     for (const [at, items] of fires) this.#run(at, items, 'FAILOVER');
+  }
+
+  #rerunAsked({ item }: CrashedRun, { scheduledAt, order, around }: AdoptedRun): void {
+    const job = this.#job;
+    const request: RunRequest = { scheduledAt, source: 'FAILOVER', items: [item], order };
+    this.#tasks.run('run', () => this.#execute(request, job, around(this.#takeover(job))));
   }
 
   #drop({ item, markedAt }: CrashedRun, reason: DropReason): void {
@@ -378,8 +460,8 @@ export class JobRuntime implements Lifecycle {
         for (const item of items) failover.giveBack(item);
         return true;
       },
-      release: async (item, executed) => {
-        if (executed) await failover.conclude(item);
+      release: async (item, ended) => {
+        if (ended !== null) await failover.conclude(item);
         await this.#marks.release(item);
       },
     };
@@ -408,6 +490,7 @@ export class JobRuntime implements Lifecycle {
       stopFiring: () => {
         this.#timer.set(null);
         this.#reconcile?.cancel();
+        this.#triggered.stop();
       },
       giveUp: async () => {
         await this.#member.failover.withdraw();

@@ -1,0 +1,501 @@
+import type { CrashedRun } from '../coordination/failover.js';
+import type { JobView } from '../coordination/job-view.js';
+import type { RunningMarks } from '../coordination/running-marks.js';
+import { entryNamed, type TriggerEntry, type TriggerHold } from '../coordination/trigger-entry.js';
+import type { TriggerLedger, TriggerState } from '../coordination/trigger-ledger.js';
+import type { TriggerOutcome, TriggerRecord, TriggerSkip } from '../coordination/trigger-record.js';
+import { LazyAbort, StoppedError } from '../foundation/abort.js';
+import type { Clock, Timer } from '../foundation/clock.js';
+import { messageOf } from '../foundation/errors.js';
+import type { TaskGroup } from '../foundation/lifecycle.js';
+import type { Logger } from '../foundation/logger.js';
+import { RareMap, RareSet } from '../foundation/rare-map.js';
+import type { RunOrder } from '../job/context.js';
+import type { CallEnd, Ownership, RunRequest } from './job-run.js';
+
+/** What triggered runs need to know of the job, and who begins them in the end. */
+export interface TriggeredRunsHooks {
+  /** What is known of the job; `null` before it is a member. */
+  view(): JobView | null;
+  /** Whether anything may be begun now: who owns what is known, and this instance takes part. */
+  mayBegin(): boolean;
+  /** Items that this instance owns. */
+  items(): readonly number[];
+  /** How many items there are, if it is this instance's to see to those beyond; else `null`. */
+  surplusFrom(): number | null;
+  /** Whether a run of the item is going on here. */
+  isRunning(item: number): boolean;
+  isPaused(): boolean;
+  isDisabled(item: number): boolean;
+  /** Who begins a run now. */
+  self(): Pick<TriggerHold, 'instanceId' | 'session'>;
+  /** What marks are made with; `null` if the job makes none. */
+  marking(): { readonly marks: RunningMarks; readonly witness: bigint | null } | null;
+  /** As for a fire, from the moment of the call. */
+  ownership(): Ownership;
+  /** Whether the assignment as known at the moment of this call still holds, to be asked later. */
+  currency(): () => boolean;
+  /** Resolves when the run has ended. */
+  run(request: RunRequest, ownership: Ownership): Promise<void>;
+  /** Runs of one fire are not begun, for this reason. */
+  onSkipped(scheduledAt: number, items: readonly number[], reason: TriggerSkip): void;
+  /** The mark of an item kept it from being begun. */
+  onMarked(item: number): void;
+  /** Resolves when nobody runs the item any more. */
+  unmarked(item: number, signal: AbortSignal): Promise<void>;
+}
+
+/** What triggered runs work with. */
+export interface TriggeredRunsServices {
+  readonly ledger: TriggerLedger;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly tasks: TaskGroup;
+}
+
+/** How a crashed run that a trigger asked for is run again. */
+export interface AdoptedRun {
+  readonly scheduledAt: number;
+  readonly order: RunOrder;
+  /** Around the ownership of a run that was taken over. */
+  around(ownership: Ownership): Ownership;
+}
+
+/** A run that was begun for entries of one fire. */
+interface StartedRun {
+  /** What they were seen to together with. */
+  readonly group: readonly TriggerEntry[];
+  readonly entries: readonly TriggerEntry[];
+  /** Those that are this instance's, by their items. */
+  readonly taken: Map<number, TriggerState>;
+  /** Whether another look may find more. */
+  moves: boolean;
+}
+
+/** Pause before what could not be begun for no reason that tells when it can is looked at again, milliseconds. */
+const LOOK_AGAIN_MS = 1000;
+
+/** The longest message of a failure that is kept in the registry. */
+const MESSAGE_LENGTH = 200;
+
+/**
+ * Begins the runs that were asked for of the items that this instance owns: of each item the earliest that is open, once
+ * no run of the item is going on. What it begins is its own from the transaction that made the mark, and its outcome is
+ * told in the one that removes it; until then an entry is anybody's who owns the item.
+ *
+ * Level-triggered like all coordination: {@link look} may be called at any time and as often as you like.
+ */
+export class TriggeredRuns {
+  #names: readonly string[] = [];
+  #byItem: ReadonlyMap<number, readonly TriggerEntry[]> = new Map();
+  readonly #records = new RareMap<string, TriggerRecord>();
+  /** Triggers that were not complete when they were last looked at. */
+  readonly #incomplete = new RareSet<string>();
+  /** Items of which an entry is being seen to, and the entries it is seen to together with. */
+  readonly #engaged = new RareMap<number, readonly TriggerEntry[]>();
+  /** Items that wait until a run elsewhere has ended. */
+  readonly #awaited = new RareSet<number>();
+  /** Entries that are known to have ended, although the list may still have them. */
+  readonly #over = new RareSet<string>();
+  /** Entries that others have begun. */
+  readonly #held = new RareMap<string, TriggerHold>();
+  #again: Timer | null = null;
+  readonly #stopped = new LazyAbort();
+
+  constructor(
+    private readonly services: TriggeredRunsServices,
+    private readonly hooks: TriggeredRunsHooks,
+  ) {}
+
+  /** Begins what can be begun. To be called whenever that may have become more. */
+  look(): void {
+    const names = this.hooks.view()?.openTriggers ?? [];
+    if (names.length === 0 && this.#names.length === 0) return;
+    this.#follow(names);
+    if (this.#stopped.aborted || !this.hooks.mayBegin()) return;
+    const groups = new Map<string, TriggerEntry[]>();
+    for (const item of this.#ownItems()) {
+      const entry = this.#isBusy(item) ? undefined : this.#nextOf(item);
+      if (entry === undefined) continue;
+      const group = `${entry.id}-${entry.fire}`;
+      groups.set(group, [...(groups.get(group) ?? []), entry]);
+    }
+    for (const entries of groups.values()) this.#engage(entries, () => this.#serve(entries));
+  }
+
+  #isBusy(item: number): boolean {
+    return this.#engaged.has(item) || this.#awaited.has(item) || this.hooks.isRunning(item);
+  }
+
+  /** Begins nothing more. */
+  stop(): void {
+    this.#stopped.abort(new StoppedError());
+    this.#again?.cancel();
+  }
+
+  /** Whether a crashed run of the item may be one that was asked for. */
+  concerns(item: number): boolean {
+    this.#follow(this.hooks.view()?.openTriggers ?? []);
+    return this.#byItem.has(item);
+  }
+
+  /** What a crashed run was asked for with, if a trigger asked for it. */
+  async adopt({ item, from }: CrashedRun): Promise<AdoptedRun | null> {
+    const { ledger } = this.services;
+    const self = this.hooks.self().instanceId;
+    for (const entry of await ledger.entriesOf(item)) {
+      const state = await ledger.state(entry);
+      const holder = state?.hold?.instanceId;
+      if (state === null || holder === undefined || (holder !== from && holder !== self)) continue;
+      const record = await ledger.record(entry.id);
+      const fire = record?.fires[entry.fire];
+      if (record === null || fire === undefined) continue;
+      const around = (ownership: Ownership): Ownership => this.#takenOver(state, ownership);
+      return { scheduledAt: fire.at, order: orderOf(record, entry), around };
+    }
+    return null;
+  }
+
+  /** Takes the list over, as far as it has changed. */
+  #follow(names: readonly string[]): void {
+    if (names === this.#names) return;
+    this.#names = names;
+    const byItem = new Map<number, TriggerEntry[]>();
+    for (const name of names) {
+      const entry = entryNamed(name);
+      const others = entry === null ? undefined : byItem.get(entry.item);
+      if (others !== undefined && entry !== null) others.push(entry);
+      else if (entry !== null) byItem.set(entry.item, [entry]);
+    }
+    this.#byItem = byItem;
+    const listed = new Set(names);
+    for (const name of this.#over.keys()) if (!listed.has(name)) this.#over.delete(name);
+    for (const name of this.#held.keys()) if (!listed.has(name)) this.#held.delete(name);
+    if (names.length === 0) this.#records.clear();
+  }
+
+  /** The items with entries that are this instance's to see to. */
+  #ownItems(): number[] {
+    const own = new Set(this.hooks.items());
+    const surplusFrom = this.hooks.surplusFrom();
+    return [...this.#byItem.keys()].filter((item) => own.has(item) || (surplusFrom !== null && item >= surplusFrom));
+  }
+
+  /** The entry of the item that comes next, if it can be begun. */
+  #nextOf(item: number): TriggerEntry | undefined {
+    for (const entry of this.#byItem.get(item) ?? []) {
+      if (this.#over.has(entry.name)) continue;
+      const hold = this.#held.get(entry.name);
+      if (hold !== undefined) {
+        this.#engage([entry], () => this.#seeAfter(entry, hold));
+        return undefined;
+      }
+      if (this.#incomplete.has(entry.id)) continue;
+      const record = this.#records.get(entry.id);
+      if (record === undefined || this.#hasPlace(record, entry)) return entry;
+    }
+    return undefined;
+  }
+
+  /**
+   * Whether the trigger's own limit allows the run. The first of its entries have places. All of them were there before
+   * the first was begun, and they only become fewer: so there are never more with a place than the limit says, however
+   * old the list is that each instance goes by.
+   */
+  #hasPlace({ concurrency }: TriggerRecord, { id, name }: TriggerEntry): boolean {
+    if (concurrency === null) return true;
+    let before = 0;
+    for (const other of this.#names) {
+      if (other === name) return true;
+      if (other.startsWith(id) && !this.#over.has(other)) before += 1;
+      if (before >= concurrency) return false;
+    }
+    return false;
+  }
+
+  /** Sees to entries, one after the other for each item. `work` resolves to whether another look may find more. */
+  #engage(entries: readonly TriggerEntry[], work: () => Promise<boolean>): void {
+    for (const { item } of entries) this.#engaged.set(item, entries);
+    this.services.tasks.run('triggered runs', async () => {
+      const again = await this.#attempt(work);
+      for (const { item } of entries) this.#disengage(item, entries);
+      if (again) this.look();
+    });
+  }
+
+  #disengage(item: number, entries: readonly TriggerEntry[]): void {
+    if (this.#engaged.get(item) === entries) this.#engaged.delete(item);
+  }
+
+  async #attempt(work: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await work();
+    } catch (error) {
+      this.services.logger.warn('a triggered run could not be seen to and is looked at again', {
+        error: messageOf(error),
+      });
+      this.#lookLater();
+      return false;
+    }
+  }
+
+  #lookLater(): void {
+    if (this.#stopped.aborted || this.#again !== null) return;
+    this.#again = this.services.clock.setTimer(LOOK_AGAIN_MS, () => {
+      this.#again = null;
+      this.#incomplete.clear();
+      this.look();
+    });
+  }
+
+  // ---- entries that nobody has begun ----------------------------------------------------------------------------------
+
+  /** Entries of one fire of one trigger, of different items. */
+  async #serve(entries: readonly TriggerEntry[]): Promise<boolean> {
+    const [first] = entries;
+    const record = first === undefined ? null : await this.#record(first.id);
+    if (first === undefined) return false;
+    if (record === null) {
+      // It is being asked for at this moment; or whoever asked has died, and it is taken away one day.
+      this.#incomplete.add(first.id);
+      this.#lookLater();
+      return true;
+    }
+    const isStill = ({ item }: TriggerEntry): boolean => !this.hooks.isRunning(item) && this.#ownItems().includes(item);
+    if (this.#stopped.aborted || !this.hooks.mayBegin()) return false;
+    const open = entries.filter((entry) => isStill(entry) && this.#hasPlace(record, entry));
+    const obstacles = open.map((entry) => [entry, this.#obstacle(record, entry)] as const);
+    for (const reason of new Set(obstacles.map(([, each]) => each))) {
+      const barred = obstacles.filter(([, each]) => each === reason).map(([entry]) => entry);
+      if (reason === 'wait') this.#lookLater();
+      else if (reason !== null) await this.#skip(record, barred, reason);
+    }
+    const runnable = obstacles.filter(([, reason]) => reason === null).map(([entry]) => entry);
+    const isSkipped = obstacles.some(([, reason]) => reason !== null && reason !== 'wait');
+    if (runnable.length === 0) return isSkipped || open.length < entries.length;
+    // The others need not wait for the run to end.
+    for (const entry of entries) if (!runnable.includes(entry)) this.#disengage(entry.item, entries);
+    const run = this.#run(record, entries, runnable);
+    this.look();
+    return run;
+  }
+
+  /** Why an entry is not begun: for good, or for now. */
+  #obstacle({ kind }: TriggerRecord, { item }: TriggerEntry): TriggerSkip | 'wait' | null {
+    const surplusFrom = this.hooks.surplusFrom();
+    if (surplusFrom !== null && item >= surplusFrom) return 'surplus';
+    if (this.hooks.isDisabled(item)) return 'disabled';
+    if (!this.hooks.isPaused()) return null;
+    // Whoever triggers a job means now; a backfill means all of its fires.
+    return kind === 'backfill' ? 'wait' : 'paused';
+  }
+
+  /** Entries of one fire. */
+  async #skip(record: TriggerRecord, entries: readonly TriggerEntry[], reason: TriggerSkip): Promise<void> {
+    const told = await Promise.all(entries.map((entry) => this.#concludeSkipped(entry, reason)));
+    const items = entries.filter((_, index) => told[index]).map(({ item }) => item);
+    const at = record.fires[entries[0]?.fire ?? 0]?.at ?? record.at;
+    if (items.length > 0) this.hooks.onSkipped(at, items, reason);
+  }
+
+  /** Whether it was this instance that told so. */
+  async #concludeSkipped(entry: TriggerEntry, reason: TriggerSkip): Promise<boolean> {
+    const state = await this.services.ledger.state(entry);
+    if (state !== null && state.hold !== null) {
+      this.#held.set(entry.name, state.hold);
+      return false;
+    }
+    const isTold = state !== null && (await this.services.ledger.conclude(state, this.#outcome('skipped', { reason })));
+    if (isTold || state === null) this.#over.add(entry.name);
+    return isTold;
+  }
+
+  /** Resolves to whether another look may find more. */
+  async #run(
+    record: TriggerRecord,
+    group: readonly TriggerEntry[],
+    entries: readonly TriggerEntry[],
+  ): Promise<boolean> {
+    const [first] = entries;
+    if (first === undefined) return false;
+    const scheduledAt = record.fires[first.fire]?.at ?? record.at;
+    const items = entries.map(({ item }) => item);
+    const request: RunRequest = { scheduledAt, source: 'MANUAL_TRIGGER', items, order: orderOf(record, first) };
+    const run: StartedRun = { group, entries, taken: new Map(), moves: false };
+    await this.hooks.run(request, this.#ownership(run));
+    return run.moves;
+  }
+
+  #ownership(run: StartedRun): Ownership {
+    const ordinary = this.hooks.ownership();
+    const isCurrent = this.hooks.currency();
+    const entryOf = (item: number): TriggerEntry => {
+      const entry = run.entries.find((each) => each.item === item);
+      if (entry === undefined) throw new Error(`item ${item} was not asked for`);
+      return entry;
+    };
+    return {
+      ...ordinary,
+      claim: (item) => this.#claim(entryOf(item), isCurrent, run),
+      settled: (item) => {
+        this.#disengage(item, run.group);
+        ordinary.settled(item);
+      },
+      // What is not begun is left to the next look.
+      giveBack: () => {
+        this.#lookLater();
+        return true;
+      },
+      release: async (item, ended) => {
+        const state = run.taken.get(item);
+        if (state === undefined) return this.#undo(entryOf(item));
+        if (ended === null) return this.services.ledger.putBack(state, this.#marks);
+        await this.#conclude(state, ended, this.#marks);
+        run.moves = true;
+      },
+    };
+  }
+
+  async #claim(entry: TriggerEntry, isCurrent: () => boolean, run: StartedRun): Promise<RunClaim> {
+    const { ledger } = this.services;
+    const take = await ledger.take(entry, this.#hold(), this.hooks.marking());
+    switch (take.kind) {
+      case 'taken':
+        if (!isCurrent()) {
+          await ledger.putBack(take.state, this.#marks);
+          return { claimed: false, reason: 'resharded' };
+        }
+        run.taken.set(entry.item, take.state);
+        return claimedWith(take.fencingToken);
+      case 'over':
+        this.#over.add(entry.name);
+        run.moves = true;
+        break;
+      case 'held':
+        this.#held.set(entry.name, take.hold);
+        run.moves = true;
+        break;
+      case 'running-elsewhere':
+        this.hooks.onMarked(entry.item);
+        this.#awaitMark(entry);
+    }
+    return { claimed: false, reason: 'running-elsewhere' };
+  }
+
+  /** An attempt to take it was never answered: it may have succeeded. */
+  async #undo(entry: TriggerEntry): Promise<void> {
+    const state = await this.services.ledger.state(entry);
+    const { instanceId, session } = this.hooks.self();
+    const isOurs = state?.hold?.instanceId === instanceId && state.hold.session === session;
+    if (state !== null && isOurs) await this.services.ledger.putBack(state, this.#marks);
+    else await this.#marks?.release(entry.item);
+  }
+
+  async #conclude(state: TriggerState, { failure }: CallEnd, marks: RunningMarks | null): Promise<void> {
+    const end = failure === null ? 'done' : 'failed';
+    const message = failure === null ? null : messageOf(failure.error).slice(0, MESSAGE_LENGTH);
+    const { instanceId, since } = state.hold ?? this.#hold();
+    await this.services.ledger.conclude(state, this.#outcome(end, { instanceId, startedAt: since, message }), marks);
+    this.#over.add(state.entry.name);
+  }
+
+  #awaitMark({ item }: TriggerEntry): void {
+    if (this.#awaited.has(item)) return;
+    this.#awaited.add(item);
+    this.services.tasks.run('wait for a mark to go', async () => {
+      const isGone = await this.#attempt(() => this.#unmarked(item));
+      this.#awaited.delete(item);
+      if (isGone) this.look();
+    });
+  }
+
+  async #unmarked(item: number): Promise<boolean> {
+    const { signal } = this.#stopped;
+    try {
+      await this.hooks.unmarked(item, signal);
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      throw error;
+    }
+  }
+
+  // ---- entries that somebody has begun --------------------------------------------------------------------------------
+
+  /** A run that its instance has left behind is lost, unless somebody takes it over. */
+  async #seeAfter(entry: TriggerEntry, hold: TriggerHold): Promise<boolean> {
+    const isThere = this.hooks.view()?.members.get(hold.instanceId)?.session === hold.session;
+    if (isThere) return false;
+    const { ledger } = this.services;
+    const state = await ledger.state(entry);
+    if (state === null) {
+      this.#over.add(entry.name);
+      return true;
+    }
+    if (state.hold === null || state.hold.session !== hold.session || state.hold.instanceId !== hold.instanceId) {
+      this.#held.delete(entry.name);
+      return true;
+    }
+    if (!(await ledger.isDead(entry, hold))) {
+      this.#lookLater();
+      return false;
+    }
+    const { instanceId, since: startedAt } = hold;
+    if (await ledger.conclude(state, this.#outcome('lost', { instanceId, startedAt }))) this.#over.add(entry.name);
+    return true;
+  }
+
+  /** A crashed run is begun anew by whoever has taken it over, and is then told of as if it had never crashed. */
+  #takenOver(crashed: TriggerState, ordinary: Ownership): Ownership {
+    const { ledger } = this.services;
+    let own: TriggerState | null = null;
+    return {
+      ...ordinary,
+      claim: async (item) => {
+        const take = await ledger.take(crashed.entry, this.#hold(), this.hooks.marking(), crashed);
+        if (take.kind !== 'taken') return ordinary.claim(item);
+        own = take.state;
+        return claimedWith(take.fencingToken);
+      },
+      release: async (item, ended) => {
+        if (own !== null && ended !== null) await this.#conclude(own, ended, null);
+        await ordinary.release(item, ended);
+      },
+    };
+  }
+
+  // ---- common ---------------------------------------------------------------------------------------------------------
+
+  async #record(id: string): Promise<TriggerRecord | null> {
+    const known = this.#records.get(id);
+    if (known !== undefined) return known;
+    const record = await this.services.ledger.record(id);
+    if (record !== null) this.#records.set(id, record);
+    return record;
+  }
+
+  get #marks(): RunningMarks | null {
+    return this.hooks.marking()?.marks ?? null;
+  }
+
+  #hold(): TriggerHold {
+    return { ...this.hooks.self(), since: this.services.clock.now() };
+  }
+
+  #outcome(end: TriggerOutcome['end'], rest: Partial<TriggerOutcome>): TriggerOutcome {
+    const endedAt = this.services.clock.now();
+    return { instanceId: null, startedAt: null, reason: null, message: null, ...rest, end, endedAt };
+  }
+}
+
+/** As {@link Ownership.claim} tells it. */
+type RunClaim = Awaited<ReturnType<Ownership['claim']>>;
+
+function claimedWith(fencingToken: bigint | undefined): RunClaim {
+  return fencingToken === undefined ? { claimed: true, fencingToken } : { claimed: true, fencingToken };
+}
+
+function orderOf(record: TriggerRecord, { id, fire }: TriggerEntry): RunOrder {
+  const { kind, by, key, jobParameter } = record;
+  return { trigger: { kind, id, by, key }, jobParameter, window: record.fires[fire]?.window ?? null };
+}
