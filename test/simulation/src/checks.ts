@@ -3,6 +3,7 @@ import { failoverChecks, hasGone } from './failover-checks.js';
 import { ownerOf } from './ledger.js';
 import type { Call, SimulatedProcess } from './process.js';
 import type { Transaction } from './protocol.js';
+import { triggerChecks } from './trigger-checks.js';
 import type { World } from './world.js';
 
 /** A promise of docs/guarantees.md as something that can be seen to be broken. Each method tells what it saw, or `null`. */
@@ -44,6 +45,7 @@ export function allChecks(world: World): Check[] {
     noShutDownUnasked(world),
     leavesNothing(world),
     ...failoverChecks(world),
+    ...triggerChecks(world),
   ];
 }
 

@@ -211,11 +211,11 @@ export const PLANTS: readonly Plant[] = [
     file: 'coordination/failover.js',
     edits: [
       {
-        from: 'const judged = await this.#judge(items, request);\n        for',
-        to: 'const judged = this.seen = await this.#judge(items, request);\n        for',
+        from: 'const judged = await this.#judge(items, request);\n        this.#awaitAll(judged, request.signal);\n        const work = judged.filter(({',
+        to: 'const judged = this.seen = await this.#judge(items, request);\n        const work = judged.filter(({',
       },
       {
-        from: 'const judged = await this.#judge(items, request);\n        const work = judged.filter((one) =>',
+        from: 'const judged = await this.#judge(items, request);\n        this.#awaitAll(judged, request.signal);\n        const work = judged.filter((one) =>',
         to: 'const judged = this.seen;\n        const work = judged.filter((one) => items.includes(one.state.item) &&',
       },
     ],
@@ -248,7 +248,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'mark-goes-with-its-session',
     defect: 'with failover the mark of a run goes with its session, so that nobody sees that it crashed',
     file: 'coordination/running-marks.js',
-    edits: [{ from: "const mode = witness === null ? 'ephemeral' : 'persistent';", to: "const mode = 'ephemeral';" }],
+    edits: [{ from: "return witness === null ? 'ephemeral' : 'persistent';", to: "return 'ephemeral';" }],
   },
   {
     name: 'gives-up-others-marks',
@@ -256,6 +256,28 @@ export const PLANTS: readonly Plant[] = [
     file: 'coordination/running-marks.js',
     seed: 418,
     edits: [{ from: 'if (this.#lasting.get(item) !== witness)', to: 'if (item < 0)' }],
+  },
+  {
+    name: 'trigger-gone-at-its-start',
+    defect: 'what was asked for is forgotten when its run begins, not when it has ended',
+    file: 'coordination/trigger-ledger.js',
+    edits: [
+      {
+        from: "const change = { kind: 'write', path: this.#path(entry), value, version: state.version };",
+        to: "const change = { kind: 'remove', path: this.#path(entry), version: state.version };",
+      },
+    ],
+  },
+  {
+    name: 'trigger-taken-by-anybody',
+    defect: 'a run that was asked for is begun whoever has begun it before',
+    file: 'coordination/trigger-ledger.js',
+    edits: [
+      {
+        from: "const change = { kind: 'write', path: this.#path(entry), value, version: state.version };",
+        to: "const change = { kind: 'write', path: this.#path(entry), value };",
+      },
+    ],
   },
   {
     name: 'latch-left-behind',

@@ -30,6 +30,8 @@ function unrestOf(world: World, job: SimulatedJob): string[] {
   for (const item of ledger.children(job.name, 'leader/failover/items')) say(`the crashed run of ${item} waits`);
   const witnesses = ledger.children(job.name, 'extension/sessions').sort();
   if (job.failover && witnesses.join() !== ids.join()) say(`witnesses are of ${witnesses}, alive are ${ids}`);
+  for (const run of ledger.children(job.name, 'extension/triggers/open'))
+    if (isAccepted(world, job.name, run)) say(`the triggered run ${run} has not ended`);
   for (const id of ledger.children(job.name, 'trigger')) if (ids.includes(id)) say(`a trigger of ${id} is left`);
   return [...problems, ...unassigned(world, job, members)];
 }
@@ -69,4 +71,10 @@ function unassigned(world: World, job: SimulatedJob, members: readonly Simulated
     if (marker !== null && !runs) problems.push(`${job.name}/${item} has a mark of ${marker}, and nobody runs it`);
   }
   return problems;
+}
+
+/** Who dies while asking may leave runs that nobody begins, since what makes them count is made last. */
+function isAccepted({ ledger }: World, jobName: string, run: string): boolean {
+  const id = run.split('-').slice(0, 2).join('-');
+  return ledger.value(jobName, `extension/triggers/records/${id}`) !== null;
 }

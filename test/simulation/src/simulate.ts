@@ -2,6 +2,7 @@ import type { ClientKind } from './client.js';
 import { repeatable } from './determinism.js';
 import { mend, plague } from './faults.js';
 import { membersOf, unrest } from './rest.js';
+import { triggerNowAndThen } from './triggering.js';
 import { type Violation, World } from './world.js';
 
 /** Which history to run. */
@@ -48,6 +49,7 @@ async function live(world: World): Promise<void> {
   await world.goOn(random.between(500, 4000));
   const faulty = random.between(...FAULTS_MS);
   plague(world, world.timeline.now + faulty);
+  triggerNowAndThen(world, world.timeline.now + faulty);
   await world.goOn(faulty);
   mend(world);
   await comeToRest(world);

@@ -9,6 +9,7 @@ import { Operator } from './operator.js';
 import { type Call, type ProcessParts, type SimulatedJob, SimulatedProcess, type Witness } from './process.js';
 import { Random } from './random.js';
 import { type Actor, type Happening, Timeline } from './timeline.js';
+import { drawTriggering, type Triggering } from './triggering.js';
 
 /** A promise that was broken, where and how. */
 export interface Violation {
@@ -67,6 +68,10 @@ export class World implements Witness {
   readonly processes: SimulatedProcess[] = [];
   readonly start = START;
   readonly removedByOperator = new Set<string>();
+  /** Triggers that were accepted: their ids, by jobs. */
+  readonly accepted = new Map<string, Set<string>>();
+  /** How often somebody triggers, and what: drawn apart, so that a history without is what it was. */
+  readonly triggering: Triggering;
   /** Jobs whose nodes somebody edited by hand in a way that docs/guarantees.md does not cover. */
   readonly tampered = new Set<string>();
   /** Jobs whose leader an operator deposed, who may not know it yet when it assigns. */
@@ -104,6 +109,7 @@ export class World implements Witness {
         this.history.note('leader', () => `${transaction.zxid} session ${transaction.session} ends`);
     });
     this.ledger = new Ledger(this.ensemble, () => this.timeline.now);
+    this.triggering = drawTriggering(new Random(seed ^ 0x791663));
     this.jobs = drawJobs(this.random, new Random(seed ^ 0xfa11));
     this.#checks = allChecks(this);
     this.ensemble.onCommit((transaction) => this.#check((check) => check.committed?.(transaction) ?? null));
@@ -124,7 +130,7 @@ export class World implements Witness {
   }
 
   /** Starts a process with a new id, or with one that was used before. */
-  join(instanceId = `10.0.0.${this.#instances + 1}@-@${++this.#instances}`): SimulatedProcess {
+  join(instanceId = `10.0.0.${this.#instances + 1}@-@${++this.#instances}-0`): SimulatedProcess {
     const { random, timeline, ensemble, history, jobs, temper } = this;
     const parts: ProcessParts = {
       timeline,

@@ -1,0 +1,52 @@
+import { ElasticJobError } from '@elasticjob/core';
+import type { SimulatedProcess } from './process.js';
+import type { Random } from './random.js';
+import type { World } from './world.js';
+
+/** How people and programs trigger jobs in a history. */
+export interface Triggering {
+  readonly random: Random;
+  /** Mean time between two triggers, milliseconds; `null` = nobody triggers. */
+  readonly pace: number | null;
+}
+
+/** In a third of the histories somebody triggers. */
+export function drawTriggering(random: Random): Triggering {
+  return { random, pace: random.chance(0.35) ? random.pick([300, 1500, 4000]) : null };
+}
+
+/** Triggers jobs until `until`, through instances that may be in any state. */
+export function triggerNowAndThen(world: World, until: number): void {
+  const { random, pace } = world.triggering;
+  if (pace === null) return;
+  const delay = -Math.log(1 - random.next()) * pace;
+  if (world.timeline.now + delay > until) return;
+  world.after(delay, () => {
+    const asker = random.pick(world.living);
+    if (asker !== undefined) trigger(world, asker);
+    triggerNowAndThen(world, until);
+  });
+}
+
+function trigger(world: World, asker: SimulatedProcess): void {
+  const { random } = world.triggering;
+  const job = random.pick(world.jobs);
+  if (job === undefined) return;
+  const items = random.chance(0.5) ? undefined : [random.whole(0, job.items - 1)];
+  const key = random.chance(0.3) ? `key${random.whole(0, 2)}` : undefined;
+  const told = `${items === undefined ? 'all items' : `item ${items}`}${key === undefined ? '' : ` with ${key}`}`;
+  world.history.note(asker.name, () => `triggers ${job.name}, ${told}`);
+  asker.engine.operations.commands.trigger(job.name, { items, key, by: asker.name }).then(
+    ({ id, isNew }) => {
+      world.history.note(asker.name, () => `${job.name}: the trigger ${id} is ${isNew ? 'accepted' : 'known'}`);
+      world.history.count(isNew ? 'triggers' : 'triggers known');
+      const accepted = world.accepted.get(job.name) ?? new Set();
+      world.accepted.set(job.name, accepted.add(id));
+    },
+    (error: unknown) => {
+      if (!ElasticJobError.is(error)) throw error;
+      world.history.note(asker.name, () => `${job.name}: the trigger was not accepted: ${error.code}`);
+      world.history.count('triggers in doubt');
+    },
+  );
+}
