@@ -12,6 +12,7 @@ import { table } from './table.js';
 import { takeover } from './takeover.js';
 import { tickLag } from './tick-lag.js';
 import { tickLagCluster } from './tick-lag-cluster.js';
+import { triggers } from './triggers.js';
 import { zookeeperCost } from './zookeeper-cost.js';
 
 const QUESTIONS: readonly Question[] = [
@@ -22,6 +23,7 @@ const QUESTIONS: readonly Question[] = [
   zookeeperCost,
   reOwn,
   takeover,
+  triggers,
   scaleJobs,
   scaleItems,
 ];
