@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { besideJava } from './beside-java.js';
 import { clients } from './clients.js';
 import { cronNext } from './cron-next.js';
 import { writeFigures } from './figures-file.js';
@@ -26,11 +27,13 @@ const QUESTIONS: readonly Question[] = [
   triggers,
   scaleJobs,
   scaleItems,
+  besideJava,
 ];
 
 const USAGE = `Usage: npm run bench -- [--client wire|native] [--write FILE] [question…]
 
-Answers the named questions, or all of them (about half an hour), and prints a table of figures and budgets.
+Answers the named questions, or all but 'java' (about half an hour), and prints a table of figures and budgets. 'java' is
+asked alone: it runs the real ElasticJob for Java beside ours, for which it needs a JDK 17 and Maven.
 
 Questions:
 ${QUESTIONS.map(({ name, asks }) => `  ${name.padEnd(16)}${asks}`).join('\n')}
@@ -51,24 +54,30 @@ async function main(): Promise<void> {
     return;
   }
   const terms = { clients: chosenClients(values.client) };
+  const questions = chosen(positionals);
   const figures: Figure[] = [];
-  for (const question of chosen(positionals)) {
+  for (const question of questions) {
     progress(question.asks);
     figures.push(...(await question.answer((text) => progress(`  ${text}`), terms)));
   }
   const text = `${machine()}\n\n${table(figures)}`;
   process.stdout.write(`${text}\n`);
-  if (values.write !== undefined) writeFigures(values.write, text);
+  const [apart] = questions.filter(({ isApart }) => isApart);
+  if (values.write !== undefined) writeFigures(values.write, text, apart?.name);
 }
 
 function chosen(names: readonly string[]): readonly Question[] {
   const known = new Map(QUESTIONS.map((question) => [question.name, question]));
-  if (names.length === 0) return QUESTIONS;
-  return names.map((name) => {
+  if (names.length === 0) return QUESTIONS.filter(({ isApart }) => !isApart);
+  const questions = names.map((name) => {
     const question = known.get(name);
     if (question !== undefined) return question;
     throw new Error(`there is no question '${name}'; there are: ${[...known.keys()].join(', ')}`);
   });
+  const apart = questions.find(({ isApart }) => isApart);
+  if (apart !== undefined && questions.length > 1)
+    throw new Error(`ask '${apart.name}' alone: its table is another one`);
+  return questions;
 }
 
 function chosenClients(name: string | undefined): readonly KernelClient[] {

@@ -6,6 +6,8 @@ export interface Figure {
   readonly subject: string;
   /** The figures with their units. */
   readonly figures: string;
+  /** The same of the ElasticJob for Java, where it was asked for. */
+  readonly java?: string;
   /** What was promised; left out where a figure is only told. */
   readonly budget?: { readonly promise: string; readonly met: boolean };
 }
@@ -28,6 +30,8 @@ export interface Question {
   readonly name: string;
   /** The question in words. */
   readonly asks: string;
+  /** It needs more than the others, is answered only if it is named, and its figures have a place of their own. */
+  readonly isApart?: true;
   /** Measures; `say` tells a waiting person what is going on. */
   answer(say: (progress: string) => void, terms: Terms): Promise<Figure[]>;
 }

@@ -1,16 +1,16 @@
 import type { Figure } from './question.js';
 
 const HEADINGS = ['question', 'figures', 'budget', 'verdict'] as const;
+const HEADINGS_BESIDE_JAVA = ['question', 'ours', 'ElasticJob 3.0.4 for Java'] as const;
 
 /** The figures as a table for a terminal, which is also one for Markdown. */
 export function table(figures: readonly Figure[]): string {
-  const rows = figures.map(({ subject, figures: text, budget }) => [
-    subject,
-    text,
-    budget?.promise ?? '',
-    verdict(budget),
-  ]);
-  const widths = HEADINGS.map((heading, column) =>
+  const isBesideJava = figures.some(({ java }) => java !== undefined);
+  const headings: readonly string[] = isBesideJava ? HEADINGS_BESIDE_JAVA : HEADINGS;
+  const rows = figures.map(({ subject, figures: text, java, budget }) =>
+    isBesideJava ? [subject, text, java ?? ''] : [subject, text, budget?.promise ?? '', verdict(budget)],
+  );
+  const widths = headings.map((heading, column) =>
     Math.max(...[heading, ...rows.map((row) => row[column] ?? '')].map(size)),
   );
   const line = (cells: readonly string[]): string => {
@@ -18,7 +18,7 @@ export function table(figures: readonly Figure[]): string {
     return `| ${padded.join(' | ')} |`;
   };
   const rule = widths.map((width) => '-'.repeat(width));
-  return [line(HEADINGS), line(rule), ...rows.map(line)].join('\n');
+  return [line(headings), line(rule), ...rows.map(line)].join('\n');
 }
 
 function verdict(budget: Figure['budget']): string {

@@ -26,6 +26,12 @@ export class WorkerProcess<Order, Told> {
     this.failed.catch(() => undefined);
   }
 
+  /** The operating system's number of it. */
+  get pid(): number {
+    if (this.#child.pid === undefined) throw new Error('the process was not started');
+    return this.#child.pid;
+  }
+
   order(order: Order): void {
     this.#child.send(order as object);
   }

@@ -11,6 +11,8 @@ export const JAVA_JOB = 'interop.ReportingJob';
 /** How much of what Java logged is kept, in lines. */
 const LOG_LINES = 40;
 
+const JVM_FLAGS = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+
 /** What a Java member is started with. */
 export interface JavaOptions {
   readonly connectString: string;
@@ -20,6 +22,8 @@ export interface JavaOptions {
   /** Default 4000. */
   readonly sessionTimeoutMs?: number;
   readonly digest?: string;
+  /** What the JVM is started with; by default as little memory and as quick a start as tests need. */
+  readonly jvmFlags?: readonly string[];
   /** Hears everything that the member tells, also its end as `null`. */
   readonly onEvent?: (event: JavaEvent | null) => void;
 }
@@ -98,17 +102,9 @@ export class JavaMember {
     classPath: string,
     private readonly options: JavaOptions,
   ) {
-    const { connectString, namespace, ip, sessionTimeoutMs = 4_000, digest } = options;
+    const { connectString, namespace, ip, sessionTimeoutMs = 4_000, digest, jvmFlags = JVM_FLAGS } = options;
     const settings = JSON.stringify({ connectString, namespace, ip, sessionTimeoutMs, digest });
-    const args = [
-      '-Xmx128m',
-      '-XX:+UseSerialGC',
-      '-XX:TieredStopAtLevel=1',
-      '-cp',
-      classPath,
-      'interop.Member',
-      settings,
-    ];
+    const args = [...jvmFlags, '-cp', classPath, 'interop.Member', settings];
     this.#process = spawn('java', args, { stdio: ['pipe', 'pipe', 'pipe'] });
     // Not until its output is read to the end: what it told last is heard before its end.
     this.#exited = once(this.#process, 'close').then(() => this.#ended());
