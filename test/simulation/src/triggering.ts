@@ -12,7 +12,7 @@ export interface Triggering {
 
 /** In a third of the histories somebody triggers. */
 export function drawTriggering(random: Random): Triggering {
-  return { random, pace: random.chance(0.35) ? random.pick([300, 1500, 4000]) : null };
+  return { random, pace: random.chance(0.35) ? random.pick([1000, 2500, 5000]) : null };
 }
 
 /** Triggers jobs until `until`, through instances that may be in any state. */

@@ -106,10 +106,11 @@ export class TriggerLedger {
   async isDead({ item }: TriggerEntry, { instanceId, session }: TriggerHold): Promise<boolean> {
     // In this order: what a takeover makes it makes before it removes what it replaces.
     const nodes = [layout.running(item), layout.failovering(item), layout.failoverItem(item)];
-    const signs = nodes.map((path) => this.registry.read(this.#at(path)));
-    const instance = instanceId === '' ? null : this.registry.read(this.#at(layout.instance(instanceId)));
-    if ((await instance)?.stat.ephemeralOwner === session) return false;
-    return (await Promise.all(signs)).every((node) => node === null);
+    const [instance, ...signs] = await Promise.all([
+      instanceId === '' ? null : this.registry.read(this.#at(layout.instance(instanceId))),
+      ...nodes.map((path) => this.registry.read(this.#at(path))),
+    ]);
+    return instance?.stat.ephemeralOwner !== session && signs.every((node) => node === null);
   }
 
   /** The entries of an item, as they stand now. */

@@ -42,8 +42,11 @@ export async function requestTrigger(
   if (await accepted(registry, jobName, id, stages)) return { id, isNew: true };
   await Promise.all(entries.map(({ path }) => registry.remove(path)));
   const known = key === null ? null : await registry.read(key);
-  if (known !== null) return { id: known.value, isNew: false };
-  const message = `${jobName}: the trigger with the key '${record.key}' was forgotten in this moment: ask again`;
+  const isComplete = known !== null && (await registry.read(at(layout.triggerRecord(known.value)))) !== null;
+  if (isComplete) return { id: known.value, isNew: false };
+  const message =
+    `${jobName}: the trigger with the key '${record.key}' is being asked for or forgotten in this moment: ask again. ` +
+    `If that lasts, somebody died while asking, without transactions: remove ${key}`;
   throw new RegistryError('REGISTRY_FAILURE', message, { retryable: true });
 }
 

@@ -93,6 +93,8 @@ export class TriggeredRuns {
   readonly #incomplete = new RareSet<string>();
   /** Items of which an entry is being seen to, and the entries it is seen to together with. */
   readonly #engaged = new RareMap<number, readonly TriggerEntry[]>();
+  /** Entries that were begun anew here after a crash, by their items. */
+  readonly #adopted = new RareMap<number, string>();
   /** Items that wait until a run elsewhere has ended. */
   readonly #awaited = new RareSet<number>();
   /** Entries that are known to have ended, although the list may still have them. */
@@ -142,11 +144,14 @@ export class TriggeredRuns {
   /** What a crashed run was asked for with, if a trigger asked for it. */
   async adopt({ item, from }: CrashedRun): Promise<AdoptedRun | null> {
     const { ledger } = this.services;
-    const self = this.hooks.self().instanceId;
+    const { session } = this.hooks.self();
     for (const entry of await ledger.entriesOf(item)) {
       const state = await ledger.state(entry);
-      const holder = state?.hold?.instanceId;
-      if (state === null || holder === undefined || (holder !== from && holder !== self)) continue;
+      const hold = state?.hold ?? null;
+      if (state === null || hold === null) continue;
+      // What this instance runs of its own accord is not what has crashed.
+      const isCrashed = hold.instanceId === from && hold.session !== session;
+      if (!isCrashed && this.#adopted.get(item) !== entry.name) continue;
       const record = await ledger.record(entry.id);
       const fire = record?.fires[entry.fire];
       if (record === null || fire === undefined) continue;
@@ -453,12 +458,17 @@ export class TriggeredRuns {
       ...ordinary,
       claim: async (item) => {
         const take = await ledger.take(crashed.entry, this.#hold(), this.hooks.marking(), crashed);
-        if (take.kind !== 'taken') return ordinary.claim(item);
+        // Somebody has told of its end: it is looked at anew, as a run that nobody asked for.
+        if (take.kind !== 'taken') return { claimed: false, reason: 'running-elsewhere' };
         own = take.state;
+        this.#adopted.set(item, take.state.entry.name);
         return claimedWith(take.fencingToken);
       },
       release: async (item, ended) => {
-        if (own !== null && ended !== null) await this.#conclude(own, ended, null);
+        if (own !== null && ended !== null) {
+          await this.#conclude(own, ended, null);
+          this.#adopted.delete(item);
+        }
         await ordinary.release(item, ended);
       },
     };
