@@ -1,5 +1,5 @@
 import { jobPath, layout } from '../coordination/job-layout.js';
-import { decodeJobConfig } from '../coordination/job-yaml.js';
+import { decodeJobConfig, type StoredJobConfig } from '../coordination/job-yaml.js';
 import { type ElasticJobErrorCode, OperationError } from '../foundation/errors.js';
 import { nearestNames, show } from '../job/option-problems.js';
 import type { RegistryNode } from '../registry/registry.js';
@@ -13,6 +13,9 @@ const NAMES_SHOWN = 8;
 
 /** What there is in a namespace, and the errors about what there is not. */
 export class Catalogue {
+  /** What was last read of definitions: whoever triggers a job hundreds of times a second reads the same text each time. */
+  readonly #stored = new Map<string, { readonly text: string; readonly stored: StoredJobConfig }>();
+
   constructor(readonly reader: NodeReader) {}
 
   /** Names below the namespace, ascending. They need not all be jobs. */
@@ -25,6 +28,16 @@ export class Catalogue {
     const config = isName(jobName) ? await this.reader.read(jobPath(jobName, layout.config)) : null;
     if (config !== null) return config;
     throw await this.unknownJob(jobName);
+  }
+
+  /** What is stored of the job's definition; an `UNKNOWN_JOB` if nothing is. */
+  async stored(jobName: string): Promise<StoredJobConfig> {
+    const { value: text } = await this.config(jobName);
+    const known = this.#stored.get(jobName);
+    if (known?.text === text) return known.stored;
+    const stored = decodeJobConfig(text);
+    this.#stored.set(jobName, { text, stored });
+    return stored;
   }
 
   /** The error about a job that is not there. */
@@ -72,7 +85,7 @@ export class Catalogue {
 
   /** Throws an `UNKNOWN_ITEM` if the job's definition has no such item and no node of one is left. */
   async assertItem(jobName: string, item: number): Promise<void> {
-    const stored = decodeJobConfig((await this.config(jobName)).value);
+    const stored = await this.stored(jobName);
     const count = stored.readable ? stored.definition.shardingTotalCount : 0;
     if (Number.isSafeInteger(item) && item >= 0 && item < count) return;
     const left = (await this.reader.children(jobPath(jobName, layout.items)))?.names ?? [];

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { jobPath, layout } from '../coordination/job-layout.js';
-import { decodeJobConfig } from '../coordination/job-yaml.js';
 import { requestRun } from '../coordination/run-request.js';
 import { triggerId } from '../coordination/trigger-entry.js';
 import type { TriggerRecord } from '../coordination/trigger-record.js';
@@ -90,7 +89,7 @@ export function newTriggerId(now: number, number: number): string {
 
 /** The stored definition of a job that can be read. */
 export async function readableDefinition(catalogue: Catalogue, jobName: string): Promise<JobDefinition> {
-  const stored = decodeJobConfig((await catalogue.config(jobName)).value);
+  const stored = await catalogue.stored(jobName);
   if (stored.readable) return stored.definition;
   const path = jobPath(jobName, layout.config);
   throw invalidArgument('job', jobName, `expected one whose definition can be read; mend ${path}: ${stored.problem}`);
