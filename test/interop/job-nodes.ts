@@ -17,6 +17,8 @@ const PARENTS = [
   'leader/failover/items',
   'sharding',
   'trigger',
+  'guarantee/started',
+  'guarantee/completed',
 ] as const;
 
 /** What stands in ZooKeeper of one job, as of the last notification. */

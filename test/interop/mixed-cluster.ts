@@ -3,6 +3,8 @@ import {
   defineJob,
   type Engine,
   type EngineOptions,
+  type ExtensionSet,
+  extensionModule,
   type JobOptions,
   type JobStatus,
   type Registry,
@@ -129,12 +131,13 @@ export class MixedCluster {
     job: Partial<JobOptions> = {},
     as?: Pick<TsMember, 'ip' | 'instanceId'>,
     options: Partial<EngineOptions> = {},
+    extensions: ExtensionSet = {},
   ): Promise<TsMember> {
     const proxy = await this.#proxy();
     const ip = as?.ip ?? this.#address();
     const instanceId = as?.instanceId ?? `${ip}@-@ts`;
     const traces = new MemoryTraceSink();
-    const engine = createEngine({
+    const settings: EngineOptions = {
       registry: {
         connectString: `127.0.0.1:${proxy.port}`,
         namespace: this.namespace,
@@ -145,7 +148,8 @@ export class MixedCluster {
       logger: silentLogger,
       traceSinks: [traces, { emit: () => this.#announce() }],
       ...options,
-    });
+    };
+    const engine = createEngine(settings, extensionModule(extensions));
     const contexts: ShardingContext[] = [];
     const member: TsMember = {
       instanceId,

@@ -3,6 +3,8 @@ import {
   defineJob,
   type Engine,
   type EngineOptions,
+  type ExtensionSet,
+  extensionModule,
   type JobOptions,
   type Registry,
   type ShardingContext,
@@ -41,6 +43,8 @@ export interface KernelClusterOptions {
   readonly work?: (context: ShardingContext, instance: string) => void | Promise<void>;
   readonly engine?: Partial<EngineOptions>;
   readonly digest?: string;
+  /** What an instance has besides what the kernel brings. */
+  readonly extensions?: (instance: string) => ExtensionSet;
   /** Default `'wire'`. */
   readonly client?: Client;
 }
@@ -78,7 +82,7 @@ export class KernelCluster {
     const proxy = await startProxy(Number(port), host);
     const traces = new MemoryTraceSink();
     const digest = overrides.digest ?? this.options.digest;
-    const engine = createEngine({
+    const settings: EngineOptions = {
       registry: {
         connectString: `127.0.0.1:${proxy.port}`,
         namespace: this.namespace,
@@ -91,7 +95,8 @@ export class KernelCluster {
       logger: silentLogger,
       traceSinks: [traces, { emit: () => this.#announce() }],
       ...this.options.engine,
-    });
+    };
+    const engine = createEngine(settings, extensionModule(this.options.extensions?.(name) ?? {}));
     const node = { name, instanceId, engine, proxy, traces };
     this.nodes.set(name, node);
     await engine.start();

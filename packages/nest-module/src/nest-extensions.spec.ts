@@ -119,6 +119,31 @@ describe('a provider as an extension', () => {
       'first after heard',
     ]);
   });
+
+  it('is called once for all instances as a listener, with what it injects', async () => {
+    @Injectable()
+    @JobListener('MONTH')
+    class Month implements JobListener {
+      constructor(private readonly log: Log) {}
+      async beforeJobExecutedAtLastStarted({ jobName }: RunContext): Promise<void> {
+        this.log.lines.push(`opens ${jobName}`);
+      }
+      afterJobExecutedAtLastCompleted({ jobName }: RunContext): void {
+        this.log.lines.push(`closes ${jobName}`);
+      }
+    }
+    @Injectable()
+    @SimpleJob({ name: 'payroll', cron: '* * * * * *', shardingTotalCount: 2, jobListenerTypes: ['MONTH'] })
+    class PayrollJob {
+      constructor(private readonly log: Log) {}
+      execute({ shardingItem }: ShardingContext): void {
+        this.log.lines.push(`pays ${shardingItem}`);
+      }
+    }
+    const harness = await start(Log, Month, PayrollJob);
+    await harness.advance(1000);
+    expect(app?.get(Log).lines).toEqual(['opens payroll', 'pays 0', 'pays 1', 'closes payroll']);
+  });
 });
 
 describe('mistakes with extensions', () => {

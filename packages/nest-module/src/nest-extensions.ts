@@ -68,6 +68,19 @@ export function nestExtensions(wrappers: readonly Wrapper[]): ExtensionSet {
         },
         beforeJobExecuted: (run) => listener().beforeJobExecuted?.(run),
         afterJobExecuted: (run) => listener().afterJobExecuted?.(run),
+        // Only if the class has it: with such a method a job waits for all of its items.
+        get beforeJobExecutedAtLastStarted() {
+          return listener().beforeJobExecutedAtLastStarted?.bind(listener());
+        },
+        get afterJobExecutedAtLastCompleted() {
+          return listener().afterJobExecutedAtLastCompleted?.bind(listener());
+        },
+        get startedTimeoutMs() {
+          return listener().startedTimeoutMs;
+        },
+        get completedTimeoutMs() {
+          return listener().completedTimeoutMs;
+        },
       };
     }),
   };
@@ -95,7 +108,12 @@ export function withNestRemedy(message: string): string {
 const REQUIRED: Readonly<Record<ExtensionDeclaration['point'], readonly string[]>> = {
   ShardingStrategy: ['assign'],
   JobErrorHandler: ['handle'],
-  JobListener: ['beforeJobExecuted', 'afterJobExecuted'],
+  JobListener: [
+    'beforeJobExecuted',
+    'afterJobExecuted',
+    'beforeJobExecutedAtLastStarted',
+    'afterJobExecutedAtLastCompleted',
+  ],
   PoolPolicy: ['size'],
   JobKind: ['prepare'],
 };

@@ -1,17 +1,20 @@
 import type { TraceEvent } from '@elasticjob/core';
 import { failoverChecks, hasGone } from './failover-checks.js';
 import { ownerOf } from './ledger.js';
-import type { Call, SimulatedProcess } from './process.js';
+import { onceChecks } from './once-checks.js';
+import type { Call, OnceCall, SimulatedProcess } from './process.js';
 import type { Transaction } from './protocol.js';
 import { triggerChecks } from './trigger-checks.js';
 import type { World } from './world.js';
 
 /** A promise of docs/guarantees.md as something that can be seen to be broken. Each method tells what it saw, or `null`. */
 export interface Check {
-  readonly promise: 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'G7' | 'G8';
+  readonly promise: 'G1' | 'G2' | 'G3' | 'G4' | 'G5' | 'G6' | 'G7' | 'G8' | 'once';
   readonly words: string;
   /** A handler is called. */
   called?(call: Call): string | null;
+  /** A listener is called once for all instances. */
+  calledOnce?(call: OnceCall): string | null;
   /** An instance emitted a trace event. */
   traced?(process: SimulatedProcess, event: TraceEvent): string | null;
   /** The leader decided a transaction. */
@@ -46,6 +49,7 @@ export function allChecks(world: World): Check[] {
     leavesNothing(world),
     ...failoverChecks(world),
     ...triggerChecks(world),
+    ...onceChecks(world),
   ];
 }
 

@@ -280,6 +280,35 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
+    name: 'call-not-awaited',
+    defect: 'items start although what is called once at the begin of their fire has not settled',
+    file: 'coordination/once-barrier.js',
+    edits: [{ from: 'await once.make();', to: 'void once.make();' }],
+  },
+  {
+    name: 'arrived-for-any-fire',
+    defect: 'the arrival of an item for one fire counts for every other',
+    file: 'coordination/once-arrivals.js',
+    edits: [
+      {
+        from: 'arrivals.find((arrival) => arrival.generation === generation)',
+        to: 'arrivals[0]',
+      },
+    ],
+  },
+  {
+    name: 'called-without-latch',
+    defect: 'whoever sees that all items have come calls, whether or not somebody else is at it',
+    file: 'coordination/once-barrier.js',
+    edits: [
+      { from: 'standing.caller === sessionText(this.registry.session.id) || standing.caller === null', to: 'true' },
+      {
+        from: 'await withLatch(this.registry, this.#at(layout.onceLatch(pass.phase)), inside, pass.signal)',
+        to: 'await inside()',
+      },
+    ],
+  },
+  {
     name: 'latch-left-behind',
     defect: 'a contender for leadership does not take its node away',
     file: 'coordination/latch.js',

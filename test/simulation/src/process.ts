@@ -3,9 +3,12 @@ import {
   createEngine,
   defineJob,
   type Engine,
+  extensionModule,
   type JobHandle,
+  type JobListener,
   type LogFields,
   type Logger,
+  type RunContext,
   type ShardingContext,
   type TraceEvent,
 } from '@elasticjob/core';
@@ -28,6 +31,19 @@ export interface SimulatedJob {
   readonly strategy: string;
   readonly poolSize: number;
   readonly failover: boolean;
+  /** Whether it has a listener that is called once for all instances. */
+  readonly once: boolean;
+}
+
+/** One call of a listener that is called once for all instances. */
+export interface OnceCall {
+  readonly process: SimulatedProcess;
+  readonly jobName: string;
+  readonly phase: 'started' | 'completed';
+  readonly scheduledAt: number;
+  /** Session of the process at the start. */
+  readonly session: bigint;
+  settled: boolean;
 }
 
 /** One call of a handler. */
@@ -48,6 +64,7 @@ export interface Call {
 export interface Witness {
   called(call: Call): void;
   settled(call: Call): void;
+  calledOnce(call: OnceCall): void;
   traced(process: SimulatedProcess, event: TraceEvent): void;
   sessionChanged(process: SimulatedProcess, state: string): void;
 }
@@ -121,16 +138,19 @@ export class SimulatedProcess implements Host {
       if (state === 'connected') this.sessions.add(id);
       parts.witness.sessionChanged(this, state);
     });
-    this.engine = createEngine({
-      registry: this.registry,
-      instanceId,
-      clock,
-      logger,
-      traceSinks: [{ emit: (event) => parts.witness.traced(this, event) }],
-      drainTimeoutMs: 6000,
-      abortGraceMs: 1000,
-      handoverTimeoutMs: 3000,
-    });
+    this.engine = createEngine(
+      {
+        registry: this.registry,
+        instanceId,
+        clock,
+        logger,
+        traceSinks: [{ emit: (event) => parts.witness.traced(this, event) }],
+        drainTimeoutMs: 6000,
+        abortGraceMs: 1000,
+        handoverTimeoutMs: 3000,
+      },
+      extensionModule({ listeners: [this.#onceListener()] }),
+    );
   }
 
   /** The name in histories: what tells instances apart. */
@@ -210,6 +230,7 @@ export class SimulatedProcess implements Host {
           jobExecutorThreadPoolSizeProviderType: job.poolSize,
           jobErrorHandlerType: 'IGNORE',
           failover: job.failover,
+          jobListenerTypes: job.once ? ['ONCE'] : [],
         },
         { now: this.parts.timeline.now },
       );
@@ -233,6 +254,26 @@ export class SimulatedProcess implements Host {
       this.calls.delete(call);
       witness.settled(call);
     }
+  }
+
+  #onceListener(): JobListener {
+    return {
+      type: 'ONCE',
+      beforeJobExecutedAtLastStarted: (run) => this.#callOnce('started', run),
+      afterJobExecutedAtLastCompleted: (run) => this.#callOnce('completed', run),
+      startedTimeoutMs: 2000,
+      completedTimeoutMs: 20_000,
+    };
+  }
+
+  async #callOnce(phase: OnceCall['phase'], { jobName, scheduledAt, source }: RunContext): Promise<void> {
+    if (source === 'MANUAL_TRIGGER') return;
+    const { random, witness } = this.parts;
+    const session = this.registry.session.id;
+    const call: OnceCall = { process: this, jobName, phase, scheduledAt, session, settled: false };
+    witness.calledOnce(call);
+    if (random.chance(0.3)) await this.#wait(random.between(1, 600));
+    call.settled = true;
   }
 
   async #work({ context }: Call): Promise<void> {

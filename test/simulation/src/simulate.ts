@@ -78,9 +78,11 @@ function ensureMember(world: World): void {
 /** Once at rest, every item has to run again and again. */
 async function fireForAll(world: World): Promise<void> {
   if (world.violation !== null) return;
+  world.restSince = world.timeline.now;
   const before = new Map(world.jobs.map((job) => [job.name, world.runsOf(job.name)]));
   // Longer than any handler hangs and any pause between two fires.
   await world.goOn(14_000);
+  if (world.jobs.some(({ once }) => once)) await world.goOn(8_000);
   if (world.violation !== null) return;
   for (const job of world.jobs) {
     const count = world.ledger.present(job.name)?.spans[0]?.owners.length ?? 0;

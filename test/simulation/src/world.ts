@@ -6,7 +6,14 @@ import { Ensemble } from './ensemble.js';
 import { History } from './history.js';
 import { Ledger } from './ledger.js';
 import { Operator } from './operator.js';
-import { type Call, type ProcessParts, type SimulatedJob, SimulatedProcess, type Witness } from './process.js';
+import {
+  type Call,
+  type OnceCall,
+  type ProcessParts,
+  type SimulatedJob,
+  SimulatedProcess,
+  type Witness,
+} from './process.js';
 import { Random } from './random.js';
 import { type Actor, type Happening, Timeline } from './timeline.js';
 import { drawTriggering, type Triggering } from './triggering.js';
@@ -77,6 +84,8 @@ export class World implements Witness {
   /** Jobs whose leader an operator deposed, who may not know it yet when it assigns. */
   readonly deposed = new Set<string>();
   violation: Violation | null = null;
+  /** When all had come to rest after the last fault. */
+  restSince = Number.POSITIVE_INFINITY;
   readonly #kind: ClientKind;
   readonly #checks: readonly Check[];
   readonly #disturbances = new Map<SimulatedProcess, Disturbance[]>();
@@ -110,7 +119,7 @@ export class World implements Witness {
     });
     this.ledger = new Ledger(this.ensemble, () => this.timeline.now);
     this.triggering = drawTriggering(new Random(seed ^ 0x791663));
-    this.jobs = drawJobs(this.random, new Random(seed ^ 0xfa11));
+    this.jobs = drawJobs(this.random, new Random(seed ^ 0xfa11), new Random(seed ^ 0x0ce));
     this.#checks = allChecks(this);
     this.ensemble.onCommit((transaction) => this.#check((check) => check.committed?.(transaction) ?? null));
     this.operator = this.#makeOperator();
@@ -257,6 +266,13 @@ export class World implements Witness {
     this.history.note(call.process.name, () => `${call.jobName}/${call.item} has settled`);
   }
 
+  calledOnce(call: OnceCall): void {
+    const { process, phase, jobName, scheduledAt } = call;
+    this.history.note(process.name, () => `calls once for all: ${phase} ${jobName} for ${scheduledAt}`);
+    this.history.count(`once ${phase}`);
+    this.#check((check) => check.calledOnce?.(call) ?? null);
+  }
+
   traced(process: SimulatedProcess, event: TraceEvent): void {
     if (event.kind !== 'status') this.history.note(process.name, () => `trace: ${describe(event)}`);
     if (event.kind === 'fire-skipped') this.history.count(`skipped ${event.reason}`, event.items.length);
@@ -361,15 +377,16 @@ function drawTemper(random: Random): Temper {
   };
 }
 
-/** Failover is drawn apart, so that a history without it is what it was. */
-function drawJobs(random: Random, apart: Random): SimulatedJob[] {
+/** What came later is drawn apart, so that a history without it is what it was. */
+function drawJobs(random: Random, failover: Random, once: Random): SimulatedJob[] {
   return Array.from({ length: random.whole(1, 2) }, (_, index) => ({
     name: `job${index + 1}`,
     periodSeconds: random.pick([2, 3, 5]),
     items: random.whole(1, 4),
     strategy: random.pick(['AVG_ALLOCATION', 'ROUND_ROBIN']),
     poolSize: random.pick([1, 8, 8]),
-    failover: apart.chance(0.5),
+    failover: failover.chance(0.5),
+    once: once.chance(0.3),
   }));
 }
 

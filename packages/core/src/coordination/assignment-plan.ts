@@ -67,6 +67,11 @@ export function itemsOf(assignment: Assignment, instanceId: string, at = Number.
   return span?.owners.flatMap((owner, item) => (owner === instanceId ? [item] : [])) ?? [];
 }
 
+/** The owner of an item at a planned time, `null` for nobody, or if that is longer ago than the spans reach. */
+export function ownerAt({ spans }: Assignment, item: number, at: number): string | null {
+  return spans.find(({ after }) => after < at)?.owners[item] ?? null;
+}
+
 /** The document's text: instances once, owners as indices into them, `-1` for nobody. */
 export function encodePlan({ changes, strategy, members, labels, spans }: AssignmentPlan): string {
   const owners = spans.flatMap((span) => span.owners).filter((owner) => owner !== null);

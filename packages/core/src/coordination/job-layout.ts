@@ -22,8 +22,14 @@
  * │   ├── failovering                  the same, persistent
  * │   └── disabled                     an operator switched the item off
  * ├── trigger/{id}                     a run is asked of that instance
+ * ├── guarantee
+ * │   ├── started/{item}               arrivals of the item at the begin of fires, for listeners called once for all
+ * │   ├── completed/{item}             the same at their end
+ * │   ├── started-latch/…              who calls those listeners, ephemeral sequential
+ * │   └── completed-latch/…
  * └── extension
  *     ├── plan                         the last assignment as one document
+ *     ├── once                         the last fires for which those listeners were called, and by whom
  *     ├── pause                        nothing is started until then: why, by whom
  *     ├── triggers
  *     │   ├── open/{id}-{fire}-{item}  a run that was asked for and has not ended; who runs it
@@ -56,6 +62,10 @@ export const layout = {
   disabled: (item: number) => `sharding/${item}/disabled`,
   triggers: 'trigger',
   trigger: (id: string) => `trigger/${id}`,
+  arrivals: (phase: OncePhase) => `guarantee/${phase}`,
+  arrival: (phase: OncePhase, item: number) => `guarantee/${phase}/${item}`,
+  onceLatch: (phase: OncePhase) => `guarantee/${phase}-latch`,
+  once: 'extension/once',
   plan: 'extension/plan',
   pause: 'extension/pause',
   openTriggers: 'extension/triggers/open',
@@ -68,6 +78,9 @@ export const layout = {
   witnesses: 'extension/sessions',
   witness: (id: string) => `extension/sessions/${id}`,
 } as const;
+
+/** The two points of a fire at which all its items are waited for: ElasticJob's words. */
+export type OncePhase = 'started' | 'completed';
 
 /** The path of a job's node within the namespace. */
 export function jobPath(jobName: string, path: string): string {

@@ -118,6 +118,11 @@ export class JobMember {
     return this.#known.items;
   }
 
+  /** Who owns what, as far as this instance knows; see {@link isCurrent}. */
+  get assignment(): Assignment {
+    return this.#known.assignment;
+  }
+
   get isLeader(): boolean {
     return this.#view !== null && leads(this.#view, this.#self);
   }

@@ -1,6 +1,7 @@
 import type { Logger } from '../foundation/logger.js';
 import type { ShardingContext } from '../job/context.js';
 import type { JobDefinition } from '../job/definition.js';
+import type { ExecutionSource } from '../tracing/trace-event.js';
 
 /** What is known of a failure when it is handed to a {@link JobErrorHandler}. */
 export interface JobFailure {
@@ -34,6 +35,7 @@ export interface RunContext {
   readonly jobName: string;
   readonly taskId: string;
   readonly scheduledAt: number;
+  readonly source: ExecutionSource;
   readonly items: readonly number[];
   readonly contexts: readonly ShardingContext[];
 }
@@ -46,6 +48,25 @@ export interface JobListener {
   readonly order?: number;
   beforeJobExecuted?(run: RunContext): void | Promise<void>;
   afterJobExecuted?(run: RunContext): void | Promise<void>;
+  /**
+   * Called once for each fire, on one instance: when the items of the fire are marked on all instances, and before any of
+   * their handlers is called. With this method every run waits for the items of all instances, at most
+   * `startedTimeoutMs`, and until this has settled. Items whose fire is skipped are not waited for.
+   *
+   * Called again elsewhere if the instance that called it was gone, or lost its session, before that was written down.
+   *
+   * @see ElasticJob's AbstractDistributeOnceElasticJobListener
+   */
+  readonly beforeJobExecutedAtLastStarted?: ((run: RunContext) => void | Promise<void>) | undefined;
+  /**
+   * Called once for each fire, on one instance: when the items of all instances have ended. Their
+   * next fires do not wait for it. As for the rest like {@link beforeJobExecutedAtLastStarted}.
+   */
+  readonly afterJobExecutedAtLastCompleted?: ((run: RunContext) => void | Promise<void>) | undefined;
+  /** How long items wait for those of other instances before their handlers are called, milliseconds. Default 60000. */
+  readonly startedTimeoutMs?: number | undefined;
+  /** How long the end of other instances' items is waited for, milliseconds. Default 86400000, a day. */
+  readonly completedTimeoutMs?: number | undefined;
 }
 
 /** How many items of a job may run at the same time on one instance. The kernel brings CPU and SINGLE_THREAD. */

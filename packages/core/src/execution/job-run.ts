@@ -432,6 +432,7 @@ function runContext(request: RunRequest, job: RunnableJob, taskId: string, start
     jobName: job.definition.jobName,
     taskId,
     scheduledAt: request.scheduledAt,
+    source: request.source,
     items: started.map(({ item }) => item),
     contexts: started.map(({ context }) => context),
   };

@@ -36,6 +36,7 @@ export type ElasticJobErrorCode =
   | 'JOB_FAILED'
   | 'SCRIPT_FAILED'
   | 'HTTP_FAILED'
+  | 'ONCE_TIMEOUT'
   // operations
   | 'INVALID_ARGUMENT'
   | 'UNKNOWN_SERVER'

@@ -29,6 +29,7 @@ import type { CoordinationTrace, ExecutionSource, SkipReason } from '../tracing/
 import type { TraceSink } from '../tracing/trace-sink.js';
 import { JOB_TRANSITIONS, type JobState, type JobStatus } from './job-state.js';
 import { type DrainOptions, leaveInOrder } from './orderly-leave.js';
+import { OnceCalls } from './once-calls.js';
 import { type EquippedJob, type Extensions, equip } from './runnable-job.js';
 
 /** What the jobs of a process share. */
@@ -67,6 +68,8 @@ export class JobRuntime implements Lifecycle {
   readonly #logger: Logger;
   readonly #tasks: TaskGroup;
   readonly #member: JobMember;
+  readonly #once: OnceCalls;
+  readonly #trace: TraceSink;
   readonly #marks: RunningMarks;
   readonly #runs: JobRuns;
   readonly #timer: JobTimer;
@@ -81,16 +84,18 @@ export class JobRuntime implements Lifecycle {
     private readonly ownDefinition: JobDefinition,
     private readonly handler: JobHandler,
   ) {
-    const { registry, clock, alarms, identity, trace } = services;
+    const { registry, clock, alarms, identity } = services;
     const { jobName } = ownDefinition;
     const { instanceId } = identity;
     this.#job = equip(ownDefinition, handler, services.extensions);
     this.#logger = services.logger.child({ job: jobName });
     this.#tasks = new TaskGroup(this.#logger);
     this.#member = new JobMember({ registry, clock, logger: this.#logger, identity }, jobName, this.#hooks());
+    this.#once = new OnceCalls({ registry, clock, identity, tasks: this.#tasks }, jobName, this.#member, () => this.#job);
+    this.#trace = this.#once.listen(services.trace);
     this.#marks = new RunningMarks(registry, jobName, instanceId);
     const pool = new ItemPool(() => this.#job.poolSize);
-    this.#runs = new JobRuns({ clock, logger: this.#logger, trace, pool, instanceId });
+    this.#runs = new JobRuns({ clock, logger: this.#logger, trace: this.#trace, pool, instanceId });
     this.#timer = new JobTimer(
       alarms,
       () => clock.now(),
@@ -174,9 +179,11 @@ export class JobRuntime implements Lifecycle {
         if (view.config !== null) this.#followDefinition(view.config);
         this.#member.failover.reconsider();
         this.#triggered.look();
+        this.#once.wake();
         this.#announceChange();
       },
       onAssignment: (assignment) => {
+        this.#once.wake();
         this.#dispatch(this.#fires.settled(assignment), 'NORMAL_TRIGGER');
         this.#triggered.look();
         this.#announceChange();
@@ -281,7 +288,7 @@ export class JobRuntime implements Lifecycle {
 
   #run(scheduledAt: number, items: readonly number[], source: ExecutionSource): void {
     if (items.length === 0) return;
-    const job = this.#job;
+    const job = this.#once.equip(this.#job);
     const ownership = source === 'FAILOVER' ? this.#takeover(job) : this.#ownership(job);
     const order = source === 'MANUAL_TRIGGER' ? ASKED_BY_NODE : undefined;
     this.#tasks.run('run', () => this.#execute({ scheduledAt, source, items, order }, job, ownership));
@@ -477,6 +484,7 @@ export class JobRuntime implements Lifecycle {
       this.#logger.debug('a job that did not start is stopped', { error: messageOf(error) });
     });
     this.#moveTo('draining');
+    this.#once.close();
     this.#emit('draining', { items: this.#fires.items, running: this.#runs.runningItems });
     const { clock, drain } = this.services;
     await leaveInOrder({
@@ -520,9 +528,9 @@ export class JobRuntime implements Lifecycle {
 
   #skip(scheduledAt: number, items: readonly number[], reason: SkipReason): void {
     if (items.length === 0) return;
-    const { trace, clock, identity } = this.services;
+    const { clock, identity } = this.services;
     const { instanceId } = identity;
-    trace.emit({
+    this.#trace.emit({
       kind: 'fire-skipped',
       jobName: this.jobName,
       instanceId,

@@ -1,0 +1,3 @@
+import { onceFlows } from './once.contract.js';
+
+onceFlows('native');
