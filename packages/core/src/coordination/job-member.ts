@@ -10,12 +10,13 @@ import type { Assignment } from './assignment-plan.js';
 import { type CrashedRun, Failover, type FailoverHooks } from './failover.js';
 import { DRAINING, WAITING } from './instance-labels.js';
 import { jobPath, layout, type ServerStatus } from './job-layout.js';
-import { availableMembers, type JobView, jobView, NO_INTEREST, viewSelection } from './job-view.js';
+import { availableMembers, isResharding, type JobView, jobView, NO_INTEREST, viewSelection } from './job-view.js';
 import { KnownAssignment } from './known-assignment.js';
 import { campaign, resign } from './leader-election.js';
 import { Membership } from './membership.js';
+import { Patience } from './patience.js';
 import { failoverSigns, leads, type Reaction, react, type Self } from './reactions.js';
-import { reshard } from './resharding.js';
+import { raise, reshard } from './resharding.js';
 import type { ShardingStrategy } from './sharding-strategies.js';
 
 /** What the job wants of coordination, and what it is told. */
@@ -88,6 +89,8 @@ export class JobMember {
   readonly #known: KnownAssignment;
   readonly #tasks: TaskGroup;
   readonly #lateLeave: TaskGroup;
+  /** Since when this instance is overlooked. */
+  readonly #overlooked: Patience;
 
   constructor(
     private readonly services: MemberServices,
@@ -99,6 +102,7 @@ export class JobMember {
     this.#lateLeave = new TaskGroup(logger);
     this.#membership = new Membership(registry, clock, jobName, identity);
     this.#known = new KnownAssignment(registry, jobName, identity.instanceId);
+    this.#overlooked = new Patience(clock, () => this.wake());
     this.failover = new Failover(registry, jobName, identity.instanceId, {
       room: () => hooks.room(),
       onTaken: (runs) => this.#taken(runs),
@@ -187,6 +191,7 @@ export class JobMember {
   retire(): void {
     this.#left.abort(new StoppedError(`job '${this.jobName}' was stopped`));
     this.#retry?.cancel();
+    this.#overlooked.end();
   }
 
   /**
@@ -315,7 +320,9 @@ export class JobMember {
   get #self(): Self {
     const { instanceId, serverIp } = this.services.identity;
     const { searched } = this.failover;
-    return { instanceId, serverIp, session: this.#session, draining: this.#draining, searched };
+    const { assignment } = this.#known;
+    const assigned = assignment.dated || !this.isCurrent() ? null : (assignment.spans[0]?.owners ?? null);
+    return { instanceId, serverIp, session: this.#session, draining: this.#draining, searched, assigned };
   }
 
   #see(): void {
@@ -354,7 +361,10 @@ export class JobMember {
     const view = this.#view;
     if (view === null || !this.#sees(ACTED_UPON)) return;
     const wanted = goal === null ? null : { ...goal, strategy: goal.strategy.type };
-    for (const reaction of react(view, this.#self, wanted)) await this.#perform(reaction, view);
+    const reactions = react(view, this.#self, wanted);
+    if (isResharding(view)) this.#overlooked.interrupt();
+    else if (!reactions.includes('ask')) this.#overlooked.end();
+    for (const reaction of reactions) await this.#perform(reaction, view);
   }
 
   /**
@@ -403,6 +413,9 @@ export class JobMember {
         break;
       case 'reshard':
         await this.#reshard(view);
+        break;
+      case 'ask':
+        if (this.#overlooked.isOver()) await raise(this.services.registry, this.jobName);
         break;
       case 'fail-over':
         this.#failOver(view);

@@ -9,6 +9,7 @@ const self: Self = {
   session: 1n,
   draining: false,
   searched: FAILOVER_OFF,
+  assigned: null,
 };
 const goal = { itemCount: 2, strategy: 'AVG_ALLOCATION', failover: false };
 
@@ -71,6 +72,31 @@ describe('what an instance does about what it sees', () => {
 
   it('leaves resharding to the leader', () =>
     expect(seen({ leader: { instanceId: '10.0.0.2@-@2', session: 2n }, plan: null, planHolds: false })).toEqual([]));
+
+  describe('under a Java leader', () => {
+    const other = '10.0.0.2@-@2';
+    const led: Partial<JobView> = { leader: { instanceId: other, session: 2n }, planHolds: false };
+    const under = (assigned: Self['assigned'], change: Partial<JobView> = {}, who: Partial<Self> = {}): Reaction[] =>
+      seen({ ...led, ...change }, { ...self, assigned, ...who });
+
+    it('asks for a new assignment when it was overlooked', () => expect(under([other, other])).toEqual(['ask']));
+
+    it('does not ask when it has an item, or there are no more items than owners', () => {
+      expect(under([other, self.instanceId, other])).toEqual([]);
+      expect(under([other])).toEqual([]);
+      expect(under([other, '10.0.0.3@-@3'])).toEqual([]);
+    });
+
+    it('does not ask while items are assigned, while it may have none, or when it does not know', () => {
+      const flag = { generation: 10n, necessary: true, processing: false };
+      expect(under([other, other], { resharding: flag })).toEqual([]);
+      expect(under([other, other], { servers: new Map([['10.0.0.2', 'ENABLED']]) })).toEqual([]);
+      expect(under([other, other], {}, { draining: true })).toEqual([]);
+      expect(under(null)).toEqual([]);
+    });
+
+    it('leaves it to a leader that plans', () => expect(under([other, other], { planHolds: true })).toEqual([]));
+  });
 
   it.each<[string, Partial<JobView>]>([
     ['an instance has come', { members: new Map([...calm.members, member('10.0.0.2@-@3', 3n)]) }],

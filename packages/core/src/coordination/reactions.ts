@@ -1,5 +1,6 @@
 import { writeLabels } from './instance-labels.js';
-import { availableMembers, type JobView, type Member } from './job-view.js';
+import { availableMembers, isResharding, type JobView, type Member } from './job-view.js';
+import type { ItemOwners } from './sharding-strategies.js';
 
 /** What an instance does about what it sees. */
 export type Reaction =
@@ -11,6 +12,8 @@ export type Reaction =
   | 'abdicate'
   /** This instance leads and the assignment does not fit the members, or somebody asked for a new one. */
   | 'reshard'
+  /** Another one leads, by whose assignment this instance was overlooked: ask for a new one, if that lasts. */
+  | 'ask'
   /** Somebody went, or something else says that there may be crashed runs: look for them. */
   | 'fail-over'
   /** A run was asked of this instance. */
@@ -26,6 +29,8 @@ export interface Self {
   readonly draining: boolean;
   /** The {@link failoverSigns} that the last search for crashed runs answered; `null` = it is to search whatever they are. */
   readonly searched: string | null;
+  /** The owners that an assignment without a plan gives, as a Java leader makes them; `null` if that is not known. */
+  readonly assigned: ItemOwners | null;
 }
 
 /** What the assignment should follow. */
@@ -55,6 +60,7 @@ const TABLE: readonly Row[] = [
     reaction: 'reshard',
     when: (view, self, goal) => leads(view, self) && isEnabled(view, self) && needsResharding(view, goal),
   },
+  { reaction: 'ask', when: (view, self) => view.leader !== null && !leads(view, self) && isOverlooked(view, self) },
   {
     reaction: 'fail-over',
     when: (view, self, goal) => isEnabled(view, self) && !self.draining && failoverSigns(view, goal) !== self.searched,
@@ -93,6 +99,17 @@ export function needsResharding(view: JobView, goal: Omit<ShardingGoal, 'failove
     members.length !== available.length ||
     available.some((member, position) => member.instanceId !== members[position] || saysElse(member, labels[position]))
   );
+}
+
+/**
+ * Whether an assignment without a plan was made without this instance: somebody has two items, and it has none. A Java
+ * leader that is assigning items does not notice who comes meanwhile, and lowers the flag that says so.
+ */
+export function isOverlooked(view: JobView, { instanceId, draining, assigned }: Self): boolean {
+  if (draining || isResharding(view) || view.planHolds || assigned === null || assigned.includes(instanceId)) return false;
+  if (!availableMembers(view).some((member) => member.instanceId === instanceId)) return false;
+  const owners = assigned.filter((owner) => owner !== null);
+  return new Set(owners).size < owners.length;
 }
 
 /** What there is to know without asking of where runs may have crashed: as long as it is the same, one search is enough. */
