@@ -15,14 +15,14 @@ import { KnownAssignment } from './known-assignment.js';
 import { campaign, resign } from './leader-election.js';
 import { Membership } from './membership.js';
 import { Patience } from './patience.js';
-import { failoverSigns, leads, type Reaction, react, type Self } from './reactions.js';
+import { failoverSigns, leads, type Reaction, react, type Self, type ShardingGoal } from './reactions.js';
 import { raise, reshard } from './resharding.js';
 import type { ShardingStrategy } from './sharding-strategies.js';
 
 /** What the job wants of coordination, and what it is told. */
 export interface MemberHooks extends Pick<FailoverHooks, 'room' | 'onTaken' | 'onDropped'> {
   /** How items are to be assigned; `null` while the stored definition cannot be followed: then nothing is done. */
-  goal(): { readonly itemCount: number; readonly strategy: ShardingStrategy; readonly failover: boolean } | null;
+  goal(): MemberGoal | null;
   /** The view changed. Called before anything is done about it. */
   onView(view: JobView): void;
   /** The assignment is known to be current, for the first time or again. */
@@ -33,6 +33,11 @@ export interface MemberHooks extends Pick<FailoverHooks, 'room' | 'onTaken' | 'o
   onShutDown(): void;
   /** Something that belongs in the trace happened. */
   onEvent(event: MemberEvent, details: Readonly<Record<string, unknown>>): void;
+}
+
+/** What the assignment should follow. */
+export interface MemberGoal extends Omit<ShardingGoal, 'strategy'> {
+  readonly strategy: ShardingStrategy;
 }
 
 /** What a member tells of itself. */
@@ -152,8 +157,9 @@ export class JobMember {
     return this.#view?.servers.get(this.services.identity.serverIp) === 'ENABLED';
   }
 
-  /** The other instances that could take this one's items. */
+  /** The other instances that could take this one's items; none of items that stay where they are. */
   get successors(): string[] {
+    if (this.hooks.goal()?.staticSharding) return [];
     const members = this.#view === null ? [] : availableMembers(this.#view);
     return members.map((member) => member.instanceId).filter((id) => id !== this.services.identity.instanceId);
   }
@@ -235,6 +241,11 @@ export class JobMember {
       undo();
       if (state === 'connected') this.#lateLeave.run('late leave', () => this.#deregister());
     });
+  }
+
+  /** Asks the leader for a new assignment, if there is one and anybody to give items to. */
+  async askForResharding(): Promise<void> {
+    if (this.isCurrent() && this.successors.length > 0) await raise(this.services.registry, this.jobName);
   }
 
   /** Reads everything anew, as a precaution against what nobody thought of. */
@@ -320,8 +331,8 @@ export class JobMember {
   get #self(): Self {
     const { instanceId, serverIp } = this.services.identity;
     const { searched } = this.failover;
-    const { assignment } = this.#known;
-    const assigned = assignment.dated || !this.isCurrent() ? null : (assignment.spans[0]?.owners ?? null);
+    const isPlanless = this.isCurrent() && this.#view?.planHolds === false;
+    const assigned = isPlanless ? (this.#known.assignment.spans[0]?.owners ?? []) : null;
     return { instanceId, serverIp, session: this.#session, draining: this.#draining, searched, assigned };
   }
 
@@ -491,6 +502,7 @@ export class JobMember {
       strategy: goal.strategy,
       members: availableMembers(view),
       configVersion: view.configVersion,
+      forEarlierFires: goal.staticSharding,
       now: this.services.clock.now(),
     });
     if (!outcome.published) {

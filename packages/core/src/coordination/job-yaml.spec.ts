@@ -144,7 +144,7 @@ describe('options that are stored but not supported', () => {
     const stored = decodeJobConfig(`${MINIMAL}staticSharding: true\nmaxTimeDiffSeconds: 0\n`);
     expect(stored).toMatchObject({
       definition: { staticSharding: true, maxTimeDiffSeconds: 0 },
-      unsupported: ['staticSharding', 'maxTimeDiffSeconds'],
+      unsupported: ['maxTimeDiffSeconds'],
     });
   });
 });

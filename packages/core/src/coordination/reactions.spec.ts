@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { AssignmentPlan } from './assignment-plan.js';
 import type { JobView, Member } from './job-view.js';
-import { FAILOVER_OFF, failoverSigns, needsResharding, type Reaction, react, type Self } from './reactions.js';
+import {
+  FAILOVER_OFF,
+  failoverSigns,
+  needsResharding,
+  type Reaction,
+  react,
+  type Self,
+  type ShardingGoal,
+} from './reactions.js';
 
 const self: Self = {
   instanceId: '10.0.0.1@-@1',
@@ -11,7 +19,13 @@ const self: Self = {
   searched: FAILOVER_OFF,
   assigned: null,
 };
-const goal = { itemCount: 2, strategy: 'AVG_ALLOCATION', failover: false };
+const goal: ShardingGoal = {
+  itemCount: 2,
+  strategy: 'AVG_ALLOCATION',
+  failover: false,
+  staticSharding: false,
+  hasFired: false,
+};
 
 const member = (instanceId: string, session: bigint, withdrawn = false): [string, Member] => [
   instanceId,
@@ -108,6 +122,37 @@ describe('what an instance does about what it sees', () => {
     ['the number of items changed', { plan: { ...plan, spans: [{ after: 0, owners: ['10.0.0.1@-@1'] }] } }],
     ['a Java leader made the assignment', { planHolds: false }],
   ])('reshards as the leader when %s', (_, change) => expect(seen(change)).toEqual(['reshard']));
+
+  describe('with items that stay where they are', () => {
+    const stays = { ...goal, staticSharding: true, hasFired: true };
+    const reshards = (change: Partial<JobView>, assigned: Self['assigned'] = null, to = stays): boolean =>
+      needsResharding({ ...calm, ...change }, to, assigned);
+    const [a, b] = ['10.0.0.1@-@1', '10.0.0.2@-@2'];
+
+    it('does not reshard when an instance comes, goes, or says something else', () => {
+      expect(reshards({ members: new Map([...calm.members, member('10.0.0.2@-@3', 3n)]) })).toBe(false);
+      expect(reshards({ members: new Map([member(a, 1n)]) })).toBe(false);
+      expect(reshards({ plan: { ...plan, labels: ['weight=2', null] } })).toBe(false);
+    });
+
+    it('reshards when somebody asked for it, and when the number of items changed', () => {
+      const flag = { generation: 10n, necessary: true, processing: false };
+      expect(reshards({ resharding: flag, planHolds: false })).toBe(true);
+      expect(reshards({}, null, { ...stays, itemCount: 3 })).toBe(true);
+    });
+
+    it('assigns them for the first time when the job has come to a fire', () => {
+      const nothing = { plan: null, planHolds: false };
+      expect(reshards(nothing, [])).toBe(true);
+      expect(reshards(nothing, [], { ...stays, hasFired: false })).toBe(false);
+      expect(reshards(nothing, [null, null])).toBe(true);
+    });
+
+    it('leaves what a Java leader has assigned', () => {
+      expect(reshards({ planHolds: false }, [b, b])).toBe(false);
+      expect(reshards({ planHolds: false }, null)).toBe(false);
+    });
+  });
 
   it('cannot assign anything while no instance may have it', () =>
     expect(needsResharding({ ...calm, servers: new Map(), plan: null, planHolds: false }, goal)).toBe(false));

@@ -29,7 +29,7 @@ export interface Self {
   readonly draining: boolean;
   /** The {@link failoverSigns} that the last search for crashed runs answered; `null` = it is to search whatever they are. */
   readonly searched: string | null;
-  /** The owners that an assignment without a plan gives, as a Java leader makes them; `null` if that is not known. */
+  /** The owners that there are without a plan, as a Java leader leaves them; none if nothing was assigned; `null` if that is not known. */
   readonly assigned: ItemOwners | null;
 }
 
@@ -39,6 +39,10 @@ export interface ShardingGoal {
   readonly strategy: string;
   /** Whether crashed runs are executed again. */
   readonly failover: boolean;
+  /** Whether items stay where they are, whoever comes and goes. */
+  readonly staticSharding: boolean;
+  /** Whether the job has come to a fire since this instance began: only then items that stay are given away. */
+  readonly hasFired: boolean;
 }
 
 /** The signs of a job without failover: nobody looks for crashed runs. */
@@ -58,9 +62,9 @@ const TABLE: readonly Row[] = [
   { reaction: 'abdicate', when: (view, self) => leads(view, self) && !isEnabled(view, self) },
   {
     reaction: 'reshard',
-    when: (view, self, goal) => leads(view, self) && isEnabled(view, self) && needsResharding(view, goal),
+    when: (view, self, goal) => leads(view, self) && isEnabled(view, self) && needsResharding(view, goal, self.assigned),
   },
-  { reaction: 'ask', when: (view, self) => view.leader !== null && !leads(view, self) && isOverlooked(view, self) },
+  { reaction: 'ask', when: (view, self, goal) => view.leader !== null && !leads(view, self) && !goal.staticSharding && isOverlooked(view, self) },
   {
     reaction: 'fail-over',
     when: (view, self, goal) => isEnabled(view, self) && !self.draining && failoverSigns(view, goal) !== self.searched,
@@ -87,10 +91,18 @@ export function leads(view: JobView, self: Self): boolean {
   return view.leader?.instanceId === self.instanceId && view.leader.session === self.session;
 }
 
-/** Whether the assignment in force does not follow from the members, what they say, the number of items and the strategy. */
-export function needsResharding(view: JobView, goal: Omit<ShardingGoal, 'failover'>): boolean {
+/**
+ * Whether the assignment in force does not follow from the members, what they say, the number of items and the strategy.
+ * `assigned`: see {@link Self}.
+ */
+export function needsResharding(
+  view: JobView,
+  goal: Omit<ShardingGoal, 'failover'>,
+  assigned: ItemOwners | null = null,
+): boolean {
   const available = availableMembers(view);
   if (available.length === 0) return false;
+  if (goal.staticSharding && !isResharding(view)) return goal.hasFired && isIncomplete(view, goal, assigned);
   if (view.plan === null || !view.planHolds) return true;
   const { members, labels, spans, strategy } = view.plan;
   return (
@@ -99,6 +111,13 @@ export function needsResharding(view: JobView, goal: Omit<ShardingGoal, 'failove
     members.length !== available.length ||
     available.some((member, position) => member.instanceId !== members[position] || saysElse(member, labels[position]))
   );
+}
+
+/** Whether items that stay where they are were never given to anybody, or are not as many as they should be. */
+function isIncomplete(view: JobView, { itemCount }: Pick<ShardingGoal, 'itemCount'>, assigned: ItemOwners | null) {
+  const owners = view.planHolds ? view.plan?.spans[0].owners : assigned;
+  if (owners === null || owners === undefined) return false;
+  return owners.length !== itemCount || owners.includes(null);
 }
 
 /**

@@ -15,6 +15,8 @@ export interface ReshardingRequest {
   readonly strategy: ShardingStrategy;
   /** The version of the stored definition that the count and the strategy are taken from; `null` if there is none. */
   readonly configVersion: number | null;
+  /** Whether, if nothing was assigned before, fires before this are the new owners' too. */
+  readonly forEarlierFires?: boolean;
   readonly now: number;
 }
 
@@ -96,13 +98,15 @@ async function publishPlan(
   const unchanged = processing === 'created' && former?.changes === flags.stat.cversion - 2;
   const current = unchanged ? plannedOwners(former) : storedOwners(await readOwners(registry, jobName, [...known]));
   const owners = assign(request, current);
+  const isFirst = former === null && current.size === 0;
+  const after = request.forEarlierFires && isFirst ? 0 : raisedAt;
   const plan: AssignmentPlan = {
     // Both flags are up now; lowering them counts two.
     changes: flags.stat.cversion + 2,
     strategy: request.strategy.type,
     members: request.members.map((member) => member.instanceId),
     labels: request.members.map((member) => writeLabels(member.labels)),
-    spans: followingSpans({ after: raisedAt, owners }, former),
+    spans: followingSpans({ after, owners }, former),
   };
   const changes = ownerChanges(jobName, known, current, owners);
   const guards: Operation[] =

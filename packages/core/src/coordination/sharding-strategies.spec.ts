@@ -6,6 +6,7 @@ import {
   roundRobin,
   type ShardingInput,
   type ShardingStrategy,
+  singleShardingBalance,
   sortDescending,
   sticky,
   validateAssignment,
@@ -84,6 +85,32 @@ describe('ROUND_ROBIN', () => {
 
   it('leaves every item without an owner when there is no instance', () => {
     expect(roundRobin.assign(input([], 1))).toEqual([null]);
+  });
+});
+
+describe('SINGLE_SHARDING_BALANCE', () => {
+  const turn = (previous: string | null, ids = ['c', 'b', 'a']): ItemOwners =>
+    singleShardingBalance.assign({ ...input(ids, 1), previous: [previous] });
+
+  it('gives the only item to the next instance, and from the last to the first', () => {
+    expect(['c', 'b', 'a'].map((owner) => turn(owner))).toEqual([['b'], ['a'], ['c']]);
+    expect(turn('a', ['a'])).toEqual(['a']);
+  });
+
+  it('begins anywhere when nobody had it, or who had it is gone', () => {
+    for (const owner of [null, 'gone']) expect(['a', 'b', 'c']).toContain(turn(owner)[0]);
+    expect(turn('a', [])).toEqual([null]);
+  });
+
+  // What a Java program answers: Math.abs("job".hashCode() + (int) millis) % 3, by which the list is rotated.
+  it.each([
+    [0, 'a=0,3 b=1 c=2'],
+    [1, 'a=2 b=0,3 c=1'],
+    [2, 'a=1 b=2 c=0,3'],
+    [1_801_161_005_210, 'a=0,3 b=1 c=2'],
+    [1_801_161_005_211, 'a=2 b=0,3 c=1'],
+  ])('with more items begins where name and clock say, at %i', (now, expected) => {
+    expect(shown(['a', 'b', 'c'], singleShardingBalance.assign({ ...input(['a', 'b', 'c'], 4), now }))).toBe(expected);
   });
 });
 

@@ -43,6 +43,8 @@ export interface ShardingStrategy {
   /** The name used in `jobShardingStrategyType`; capitals do not matter. */
   readonly type: string;
   assign(input: ShardingInput): ItemOwners;
+  /** Whether items are assigned anew after each run, so that the next fire is another's. Default: they are not. */
+  movesAfterRun?(itemCount: number): boolean;
 }
 
 /**
@@ -120,6 +122,26 @@ export const weighted: ShardingStrategy = {
   assign: (input) => stickyBy(input, ({ labels }) => parseWeight(labels[WEIGHT] ?? '') ?? 1),
 };
 
+/**
+ * For jobs with one item: after each run it goes to the instance that comes next in the list, so that all take turns.
+ *
+ * With more items it is average allocation from an instance that the job's name and the clock choose at each resharding,
+ * as in Java. Java's own turns with one item go by another way, by addresses: see docs/guarantees.md.
+ *
+ * @see ElasticJob's SingleShardingBalanceJobShardingStrategy and SingleShardingJobFacade
+ */
+export const singleShardingBalance: ShardingStrategy = {
+  type: 'SINGLE_SHARDING_BALANCE',
+  assign({ instances, itemCount, jobName, previous, now }) {
+    const before = instances.findIndex(({ instanceId }) => instanceId === previous[0]);
+    const isTurn = itemCount === 1 && before >= 0;
+    // The clock as a Java int.
+    const offset = isTurn ? before + 1 : Math.abs((javaHash(jobName) + (now | 0)) | 0);
+    return averageOver(rotatedBy(instances, offset), itemCount);
+  },
+  movesAfterRun: (itemCount) => itemCount === 1,
+};
+
 /** The strategies that every member has. The first is the default. */
 export const BUILT_IN_STRATEGIES: readonly ShardingStrategy[] = [
   averageAllocation,
@@ -127,12 +149,17 @@ export const BUILT_IN_STRATEGIES: readonly ShardingStrategy[] = [
   roundRobin,
   sticky,
   weighted,
+  singleShardingBalance,
 ];
 
 /** Rotated left by the hash of the job's name. */
 function rotated(instances: readonly ShardingCandidate[], jobName: string): readonly ShardingCandidate[] {
+  return rotatedBy(instances, Math.abs(javaHash(jobName)));
+}
+
+function rotatedBy(instances: readonly ShardingCandidate[], by: number): readonly ShardingCandidate[] {
   if (instances.length === 0) return instances;
-  const offset = Math.abs(javaHash(jobName)) % instances.length;
+  const offset = by % instances.length;
   return [...instances.slice(offset), ...instances.slice(0, offset)];
 }
 

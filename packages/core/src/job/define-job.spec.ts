@@ -187,7 +187,7 @@ describe('a definition is refused', () => {
       shardingTotalCount: 0,
       cron: 'x',
       timeZone: 'y',
-      staticSharding: true,
+      maxTimeDiffSeconds: 0,
       misfire: 1,
     });
     const paths = error.message.matchAll(/^jobs\.job\.(\w+):/gm);
@@ -196,7 +196,7 @@ describe('a definition is refused', () => {
       'misfire',
       'timeZone',
       'cron',
-      'staticSharding',
+      'maxTimeDiffSeconds',
     ]);
     expect(error).toMatchObject({ code: 'INVALID_CONFIGURATION', jobName: 'job', path: 'jobs.job' });
     expect(error.message).toMatch(/^5 problems:\n/);
@@ -209,9 +209,7 @@ describe('a definition is refused', () => {
 
 describe('an option that would be ignored is refused', () => {
   it.each([
-    [{ staticSharding: true }, 'staticSharding'],
     [{ maxTimeDiffSeconds: 0 }, 'maxTimeDiffSeconds'],
-    [{ jobShardingStrategyType: 'SINGLE_SHARDING_BALANCE' }, 'jobShardingStrategyType'],
     [{ jobExtraConfigurations: [{ type: 'RDB' }] }, 'jobExtraConfigurations'],
   ])('%o', (options, path) => {
     const error = failure(job(options));

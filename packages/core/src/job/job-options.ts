@@ -89,9 +89,9 @@ export interface JobOptions {
    */
   reconcileIntervalMinutes?: number;
   /**
-   * How items are given to instances: `AVG_ALLOCATION`, `ODEVITY`, `ROUND_ROBIN`, or the type of a strategy that the
+   * How items are given to instances: `AVG_ALLOCATION`, `ODEVITY`, `ROUND_ROBIN`, `SINGLE_SHARDING_BALANCE`, `STICKY`, `WEIGHTED`, or the type of a strategy that the
    * application adds; capitals do not matter. Default: `AVG_ALLOCATION`. All members need it, since any may lead.
-   * `SINGLE_SHARDING_BALANCE` is not supported yet.
+   * `SINGLE_SHARDING_BALANCE` lets the instances take turns at a job with one item.
    *
    * @example 'ROUND_ROBIN'
    */
@@ -144,7 +144,11 @@ export interface JobOptions {
    * @example 'billing'
    */
   label?: string | null;
-  /** Whether items stay where they were when instances come and go. Default `false`; `true` is not supported yet. */
+  /**
+   * Whether items stay where they are when instances come and go. Default `false`. With `true` they are given away at the
+   * first fire, among the instances that are there by then, and again only when `shardingTotalCount` changes or an operator
+   * asks for it; items of an instance that is gone do not run until one of the same `instanceId` comes.
+   */
   staticSharding?: boolean;
   /**
    * The job class as Java members know it, stored at the job's root, so that a TypeScript class can join a Java job. All

@@ -110,7 +110,5 @@ function nameProblem(name: string): string | undefined {
 
 /** The options that may be unsupported, each read alone so that a mistake elsewhere does not hide them. */
 export const REFUSABLE = z.object({
-  staticSharding: z.boolean().optional().catch(undefined),
   maxTimeDiffSeconds: z.number().optional().catch(undefined),
-  jobShardingStrategyType: z.string().optional().catch(undefined),
 });

@@ -2,7 +2,7 @@ import type { JobDefinition } from './definition.js';
 
 /** An option that ElasticJob has and this version cannot keep. */
 export interface UnsupportedOption {
-  /** Its path within the job, such as `staticSharding`. */
+  /** Its path within the job, such as `maxTimeDiffSeconds`. */
   readonly path: string;
   readonly seen: unknown;
   /** What is possible instead, and what follows from it. */
@@ -10,9 +10,7 @@ export interface UnsupportedOption {
 }
 
 /** The part of a definition that can hold such options. */
-export type CheckedOptions = Partial<
-  Pick<JobDefinition, 'staticSharding' | 'maxTimeDiffSeconds' | 'jobShardingStrategyType'>
->;
+export type CheckedOptions = Partial<Pick<JobDefinition, 'maxTimeDiffSeconds'>>;
 
 /**
  * The options that would be accepted and ignored. A definition with one is refused; a stored configuration with one, put
@@ -21,15 +19,8 @@ export type CheckedOptions = Partial<
 export function unsupportedOptions(options: CheckedOptions): UnsupportedOption[] {
   const found: UnsupportedOption[] = [];
   const refuse = (path: string, seen: unknown, remedy: string): void => void found.push({ path, seen, remedy });
-  const { staticSharding, maxTimeDiffSeconds = -1 } = options;
-  if (staticSharding === true) refuse('staticSharding', true, 'expected false: items always move with the instances');
+  const { maxTimeDiffSeconds = -1 } = options;
   if (maxTimeDiffSeconds >= 0)
     refuse('maxTimeDiffSeconds', maxTimeDiffSeconds, 'expected -1: clocks are not compared yet');
-  if (options.jobShardingStrategyType?.toUpperCase() === 'SINGLE_SHARDING_BALANCE')
-    refuse(
-      'jobShardingStrategyType',
-      options.jobShardingStrategyType,
-      'expected AVG_ALLOCATION, ODEVITY, ROUND_ROBIN or a strategy of your own',
-    );
   return found;
 }

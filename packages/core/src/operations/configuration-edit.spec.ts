@@ -39,10 +39,10 @@ describe('a stored definition that is changed', () => {
   });
 
   it('keeps what only Java members do, unless that is what is changed', () => {
-    const base = stored('staticSharding: true\n');
-    expect(editConfiguration(base, { description: 'x' }, NOW).definition.staticSharding).toBe(true);
-    expect(editConfiguration(base, { staticSharding: false }, NOW).definition.staticSharding).toBe(false);
-    expect(() => editConfiguration(stored(''), { staticSharding: true }, NOW)).toThrow(/staticSharding/);
+    const base = stored('maxTimeDiffSeconds: 5\n');
+    expect(editConfiguration(base, { description: 'x' }, NOW).definition.maxTimeDiffSeconds).toBe(5);
+    expect(editConfiguration(base, { maxTimeDiffSeconds: -1 }, NOW).definition.maxTimeDiffSeconds).toBe(-1);
+    expect(() => editConfiguration(stored(''), { maxTimeDiffSeconds: 5 }, NOW)).toThrow(/maxTimeDiffSeconds/);
   });
 
   it('is checked as a whole', () =>

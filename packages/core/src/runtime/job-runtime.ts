@@ -64,6 +64,8 @@ export class JobRuntime implements Lifecycle {
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
   #taking = false;
+  /** Whether there was a fire, or a trigger, since this instance began. */
+  #hasFired = false;
   readonly #changeListeners = new RareSet<() => void>();
   readonly #logger: Logger;
   readonly #tasks: TaskGroup;
@@ -171,9 +173,15 @@ export class JobRuntime implements Lifecycle {
     return {
       goal: () => {
         if (this.#problem !== null) return null;
-        const { shardingTotalCount, failover, monitorExecution } = this.#job.definition;
-        // Without marks nobody can tell who ran what.
-        return { itemCount: shardingTotalCount, strategy: this.#job.strategy, failover: failover && monitorExecution };
+        const { shardingTotalCount, failover, monitorExecution, staticSharding } = this.#job.definition;
+        return {
+          itemCount: shardingTotalCount,
+          strategy: this.#job.strategy,
+          // Without marks nobody can tell who ran what.
+          failover: failover && monitorExecution,
+          staticSharding,
+          hasFired: this.#hasFired,
+        };
       },
       onView: (view) => {
         if (view.config !== null) this.#followDefinition(view.config);
@@ -248,10 +256,18 @@ export class JobRuntime implements Lifecycle {
   }
 
   #fire({ scheduledAt, missed }: DueFire): void {
+    this.#noteFire();
     // A pause may have ended.
     this.#member.failover.reconsider();
     for (const at of missed) this.#skip(at, this.#fires.items, 'late');
     this.#dispatch(this.#dueFor(scheduledAt), 'NORMAL_TRIGGER');
+  }
+
+  /** Items that stay where they are are given away at the first fire, among all who are there by then. */
+  #noteFire(): void {
+    if (this.#hasFired) return;
+    this.#hasFired = true;
+    if (this.#job.definition.staticSharding) this.#member.wake();
   }
 
   /** The pause that a planned time falls into. */
@@ -306,6 +322,8 @@ export class JobRuntime implements Lifecycle {
     this.#member.failover.reconsider();
     this.#triggered.look();
     if (this.#member.view?.triggered) this.#member.wake();
+    const { strategy, definition } = this.#job;
+    if (strategy.movesAfterRun?.(definition.shardingTotalCount)) await this.#member.askForResharding();
   }
 
   #ownership({ definition }: EquippedJob): Ownership {
@@ -341,6 +359,7 @@ export class JobRuntime implements Lifecycle {
 
   /** Runs what this instance owns, once that is known and the runs under way have ended; until then the request stays. */
   #trigger(): void {
+    this.#noteFire();
     if (this.#taking || this.#runs.runningItems.length > 0) return;
     if (!this.#member.isAssigned || !this.#member.isCurrent()) return;
     this.#taking = true;
