@@ -3,6 +3,7 @@ import type { Secrets } from '../execution/secrets.js';
 import { type Clock, systemClock } from '../foundation/clock.js';
 import { type Logger, silentLogger } from '../foundation/logger.js';
 import { Deliveries } from './deliveries.js';
+import { Moderation } from './moderation.js';
 import type { Notice } from './notice.js';
 import type { Channel, Send } from './notifying-handler.js';
 
@@ -12,6 +13,7 @@ export const NOTICE: Notice = {
   item: 2,
   instanceId: '10.0.0.1@-@7',
   at: Date.UTC(2027, 0, 2, 3, 4, 5),
+  omitted: 0,
   error: {
     name: 'Error',
     message: 'no paper',
@@ -35,7 +37,8 @@ export function openChannel(
 ): Send {
   const reader = new PropReader({ jobName: 'invoice', props }, secrets);
   const deliveries = new Deliveries(clock, logger, { drainTimeoutMs: 0, abortGraceMs: 0 });
-  const send = channel.open(reader, { clock, logger, secrets, deliveries, instanceId: NOTICE.instanceId });
+  const moderation = new Moderation(clock, Number.POSITIVE_INFINITY, deliveries);
+  const send = channel.open(reader, { clock, logger, secrets, moderation, instanceId: NOTICE.instanceId });
   reader.check();
   return send;
 }

@@ -14,6 +14,8 @@ export interface Notice {
   readonly instanceId: string;
   /** When it was noticed, epoch milliseconds. */
   readonly at: number;
+  /** How many failures of the job before this one were not told, because there were too many. */
+  readonly omitted: number;
   readonly error: {
     readonly name: string;
     readonly message: string;
@@ -43,7 +45,9 @@ export function headline({ jobName, item, instanceId, at }: Notice): string {
 
 /** A notice as a text for people. */
 export function noticeText(notice: Notice): string {
-  return `${headline(notice)}\n\n${notice.error.trace}\n`;
+  const more =
+    notice.omitted === 0 ? '' : `\n${notice.omitted} failures before this one were not told: there were too many.`;
+  return `${headline(notice)}${more}\n\n${notice.error.trace}\n`;
 }
 
 /** The text in at most so many bytes of UTF-8, with an ellipsis if it was cut. */

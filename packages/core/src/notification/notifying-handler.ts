@@ -4,14 +4,14 @@ import { hideSecrets, type Secrets } from '../execution/secrets.js';
 import type { Clock } from '../foundation/clock.js';
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
-import type { Deliveries } from './deliveries.js';
+import type { Moderation } from './moderation.js';
 import { errorOf, type Notice } from './notice.js';
 
 /** What all notifying error handlers need. */
 export interface NotifyingServices {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly deliveries: Deliveries;
+  readonly moderation: Moderation;
   readonly instanceId: string;
   readonly secrets: Secrets;
 }
@@ -53,23 +53,26 @@ export function notifyingHandler(channel: Channel, services: NotifyingServices):
 function handOver(failure: JobFailure, handler: string, send: Send, services: NotifyingServices): void {
   const { jobName, item } = failure;
   const notice = noticeOf(failure, services);
-  services.deliveries.offer({
+  services.moderation.offer(jobName, handler, (omitted) => ({
     jobName,
     item,
     handler,
     failure: notice.error.message,
     async send(signal) {
       try {
-        await send(notice, signal);
+        await send({ ...notice, omitted }, signal);
       } catch (error) {
         // What the other side said may repeat what it was sent.
         throw new Error(hideSecrets(messageOf(error), services.secrets), { cause: error });
       }
     },
-  });
+  }));
 }
 
-function noticeOf({ jobName, item, error }: JobFailure, { clock, instanceId, secrets }: NotifyingServices): Notice {
+function noticeOf(
+  { jobName, item, error }: JobFailure,
+  { clock, instanceId, secrets }: NotifyingServices,
+): Omit<Notice, 'omitted'> {
   const { name, message, code, trace } = errorOf(error);
   const shown = { name, code, message: hideSecrets(message, secrets), trace: hideSecrets(trace, secrets) };
   return { jobName, item, instanceId, at: clock.now(), error: shown };

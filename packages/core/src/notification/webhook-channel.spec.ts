@@ -24,6 +24,7 @@ describe('WEBHOOK', () => {
       item: 2,
       instanceId: '10.0.0.1@-@7',
       at: '2027-01-02T03:04:05.000Z',
+      omitted: 0,
       error: { name: 'Error', code: null, message: 'no paper', trace: NOTICE.error.trace },
     });
     expect(heard[0]?.headers).not.toHaveProperty('elasticjob-signature');

@@ -24,7 +24,7 @@ export const webhookChannel: Channel = {
   },
 };
 
-function webhookBody({ jobName, item, instanceId, at, error }: Notice): string {
+function webhookBody({ jobName, item, instanceId, at, omitted, error }: Notice): string {
   const { name, code = null, message, trace } = error;
   return JSON.stringify({
     event: 'job-failed',
@@ -32,6 +32,7 @@ function webhookBody({ jobName, item, instanceId, at, error }: Notice): string {
     item: item ?? null,
     instanceId,
     at: new Date(at).toISOString(),
+    omitted,
     error: { name, code, message, trace },
   });
 }

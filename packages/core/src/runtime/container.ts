@@ -16,6 +16,7 @@ import type { JobHandler } from '../job/handlers.js';
 import { type InstanceIdentity, instanceIdentity } from '../job/identity.js';
 import { CHANNELS } from '../notification/channels.js';
 import { Deliveries } from '../notification/deliveries.js';
+import { Moderation } from '../notification/moderation.js';
 import { type NotifyingServices, notifyingHandler } from '../notification/notifying-handler.js';
 import { DumpServer } from '../operations/dump-server.js';
 import { createOperations, type Operations } from '../operations/operations.js';
@@ -28,7 +29,7 @@ import { wireDriver } from '../registry/wire-driver.js';
 import { AlarmClock } from '../schedule/alarm-clock.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
 import { changeLog, fanOut } from '../tracing/trace-sinks.js';
-import { type EngineOptions, isRegistry, type ZooKeeperOptions } from './engine-options.js';
+import { type EngineOptions, isRegistry, NOTIFICATIONS_PER_HOUR, type ZooKeeperOptions } from './engine-options.js';
 import { JobRuntime, type JobServices } from './job-runtime.js';
 import type { DrainOptions } from './orderly-leave.js';
 import type { Extensions } from './runnable-job.js';
@@ -60,6 +61,7 @@ export const TYPES = {
   Operations: Symbol.for('elasticjob:Operations'),
   DumpServer: Symbol.for('elasticjob:DumpServer'),
   Deliveries: Symbol.for('elasticjob:Deliveries'),
+  Moderation: Symbol.for('elasticjob:Moderation'),
   JobServices: Symbol.for('elasticjob:JobServices'),
   JobFactory: Symbol.for('elasticjob:JobFactory'),
 } as const;
@@ -152,13 +154,21 @@ function notificationModule(options: EngineOptions): ContainerModule {
   const services = (context: ResolutionContext): NotifyingServices => ({
     clock: context.get(TYPES.Clock),
     logger: context.get(TYPES.Logger),
-    deliveries: context.get(TYPES.Deliveries),
+    moderation: context.get(TYPES.Moderation),
     instanceId: context.get<InstanceIdentity>(TYPES.InstanceIdentity).instanceId,
     secrets: options.secrets ?? {},
   });
   return new ContainerModule(({ bind }) => {
     bind(TYPES.Deliveries).toDynamicValue(
       (context) => new Deliveries(context.get(TYPES.Clock), context.get(TYPES.Logger), drainOptions(options)),
+    );
+    bind(TYPES.Moderation).toDynamicValue(
+      (context) =>
+        new Moderation(
+          context.get(TYPES.Clock),
+          options.notificationsPerHour ?? NOTIFICATIONS_PER_HOUR,
+          context.get(TYPES.Deliveries),
+        ),
     );
     for (const channel of CHANNELS) {
       bind<JobErrorHandler>(TYPES.JobErrorHandler).toDynamicValue((context) =>

@@ -33,6 +33,8 @@ describe('the options of an engine', () => {
     ['secrets', { registry: 'embedded', secrets: { 'MAIL_PASSWORD.2': 'x' } }],
     ['a port for dumps', { registry: 'embedded', dumpPort: 9888, dumpHost: '0.0.0.0' }],
     ['no labels', { registry: 'embedded', labels: {} }],
+    ['a limit of notifications', { registry: 'embedded', notificationsPerHour: 60 }],
+    ['no limit of notifications', { registry: 'embedded', notificationsPerHour: Number.POSITIVE_INFINITY }],
   ])('may be %s', (_, options) => expect(problemsOf(options)).toBe(''));
 
   it.each<[string, unknown, RegExp]>([
@@ -52,6 +54,11 @@ describe('the options of an engine', () => {
     ['no namespace', { registry: { connectString: 'zk1:2181' } }, /registry\.namespace: expected a path/],
     ['a namespace with an empty level', { registry: { ...zooKeeper, namespace: 'a//b' } }, /registry\.namespace:/],
     ['a misspelt option', { registry: 'embedded', abortGraceMS: 1 }, /abortGraceMS: .*did you mean abortGraceMs\?/],
+    [
+      'no notification at all',
+      { registry: 'embedded', notificationsPerHour: 0 },
+      /notificationsPerHour: expected 1 or more, or Infinity/,
+    ],
     ["Java's name", { registry: { ...zooKeeper, serverLists: 'x' } }, /serverLists: .*did you mean connectString\?/],
     [
       'an unknown client library',

@@ -49,6 +49,12 @@ export interface EngineOptions extends IdentityOptions {
    */
   readonly secrets?: Secrets;
   /**
+   * How many notifications of failures (`EMAIL`, `WEBHOOK`, `DINGTALK`, `WECHAT`) each job of this process sends in an hour
+   * at most, after the first five, evenly spread: a job that fails each second would send 3600. Each says how many
+   * failures before it were left out. At least 1; `Infinity` for no limit. Default 20.
+   */
+  readonly notificationsPerHour?: number;
+  /**
    * A TCP port on which ElasticJob's tools can ask for dumps of jobs, by the line `dump@{job}`: 0 to 65535, 0 for any that
    * is free. There is no authentication; secrets and addresses are hidden. Default: none.
    */
@@ -62,6 +68,9 @@ export interface EngineOptions extends IdentityOptions {
   /** Default: the machine's clock. */
   readonly clock?: Clock;
 }
+
+/** What a job sends in an hour unless the application says otherwise. */
+export const NOTIFICATIONS_PER_HOUR = 20;
 
 const milliseconds = z
   .number('expected a number of milliseconds')
@@ -164,6 +173,9 @@ const engine = z.strictObject({
   preferredNetworkIp: z.string('expected a text').optional(),
   labels: labels.optional(),
   secrets: secrets.optional(),
+  notificationsPerHour: z
+    .custom<number>((value) => typeof value === 'number' && value >= 1, 'expected 1 or more, or Infinity for no limit')
+    .optional(),
   dumpPort: z.int(PORT).min(0, PORT).max(65_535, PORT).optional(),
   dumpHost: z.string('expected an address').min(1, "expected an address, such as '127.0.0.1'").optional(),
   traceSinks: z.array(z.unknown(), 'expected a list').optional(),

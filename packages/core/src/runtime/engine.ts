@@ -7,6 +7,7 @@ import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Deliveries } from '../notification/deliveries.js';
+import type { Moderation } from '../notification/moderation.js';
 import type { DumpAddress, DumpServer } from '../operations/dump-server.js';
 import type { Operations } from '../operations/operations.js';
 import type { Registry } from '../registry/registry.js';
@@ -171,6 +172,7 @@ export class Engine implements Lifecycle {
   async #stop(): Promise<void> {
     const since = this.container.get<Clock>(TYPES.Clock).monotonic();
     await Promise.all([...this.#jobs.values()].map(({ runtime }) => runtime.stop()));
+    this.container.get<Moderation>(TYPES.Moderation).flush();
     await this.container.get<Deliveries>(TYPES.Deliveries).stop(since);
     await this.container.get<AlarmClock>(TYPES.AlarmClock).stop();
     await this.#flush();

@@ -23,6 +23,7 @@ import type { RunOrder } from '../job/context.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import type { InstanceIdentity } from '../job/identity.js';
+import { literalSecrets } from '../operations/literal-secrets.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlarmClock } from '../schedule/alarm-clock.js';
 import type { CoordinationTrace, ExecutionSource, SkipReason } from '../tracing/trace-event.js';
@@ -161,6 +162,13 @@ export class JobRuntime implements Lifecycle {
     const publication = await publish(this.services.registry, definition, className);
     if (publication.outcome === 'adopted') {
       this.#logger.info('the registry has another definition of this job, which holds; set overwrite to replace it');
+    }
+    const literal = literalSecrets(definition.props);
+    if (literal.length > 0) {
+      this.#logger.warn(
+        'props hold secrets that everybody who may read the registry can read: put them into the option secrets, and write {secret:NAME} here',
+        { props: literal },
+      );
     }
     // Fires from before it is a member: once it is, it may be given items of any later fire.
     this.#followDefinition(publication.text, publication.outcome === 'published');
