@@ -47,6 +47,7 @@ describe('the public API', () => {
       '@elasticjob/nestjs',
       () => import('@elasticjob/nestjs'),
       [
+        'ConfigurationConflictError',
         'ConfigurationError',
         'DataflowJob',
         'DeadlineError',
@@ -62,6 +63,7 @@ describe('the public API', () => {
         'JobKind',
         'JobListener',
         'MemoryTraceSink',
+        'OperationError',
         'PoolPolicy',
         'RegistryError',
         'ScriptJob',
@@ -70,6 +72,7 @@ describe('the public API', () => {
         'SimpleJob',
         'StoppedError',
         'TypedJob',
+        'createOperations',
         'getElasticJobToken',
         'loggingTraceSink',
         'nestLogger',

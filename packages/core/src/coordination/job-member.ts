@@ -6,8 +6,9 @@ import { TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import type { Registry, Session, TreeWatch } from '../registry/registry.js';
-import type { Assignment } from './assignment-plan.js';
+import type { Assignment, AssignmentPlan } from './assignment-plan.js';
 import { type CrashedRun, Failover, type FailoverHooks } from './failover.js';
+import { forgetServer, GoneServers } from './gone-servers.js';
 import { DRAINING, WAITING } from './instance-labels.js';
 import { jobPath, layout, type ServerStatus } from './job-layout.js';
 import { availableMembers, isResharding, type JobView, jobView, NO_INTEREST, viewSelection } from './job-view.js';
@@ -16,7 +17,7 @@ import { campaign, resign } from './leader-election.js';
 import { Membership } from './membership.js';
 import { Patience } from './patience.js';
 import { failoverSigns, leads, type Reaction, react, type Self, type ShardingGoal } from './reactions.js';
-import { raise, reshard } from './resharding.js';
+import { distrust, raise, readOwners, reshard } from './resharding.js';
 import type { ShardingStrategy } from './sharding-strategies.js';
 
 /** What the job wants of coordination, and what it is told. */
@@ -96,6 +97,7 @@ export class JobMember {
   readonly #lateLeave: TaskGroup;
   /** Since when this instance is overlooked. */
   readonly #overlooked: Patience;
+  readonly #goneServers = new GoneServers();
 
   constructor(
     private readonly services: MemberServices,
@@ -248,9 +250,35 @@ export class JobMember {
     if (this.isCurrent() && this.successors.length > 0) await raise(this.services.registry, this.jobName);
   }
 
-  /** Reads everything anew, as a precaution against what nobody thought of. */
+  /**
+   * Reads everything anew, as a precaution against what nobody thought of; what differs is reacted to as always. The leader
+   * also looks at what is not watched: whether the items' nodes say what the plan says, and which servers are long gone.
+   */
   async refresh(): Promise<void> {
     await this.#watch?.refresh();
+    if (this.isLeader && this.isConnected) await this.#lookAround();
+    else this.#goneServers.reset();
+  }
+
+  async #lookAround(): Promise<void> {
+    const { registry, clock } = this.services;
+    const view = this.#view;
+    if (view === null) return;
+    for (const ip of this.#goneServers.look(view, clock.monotonic())) {
+      if (await forgetServer(registry, this.jobName, ip)) this.services.logger.info('a server was forgotten', { ip });
+    }
+    if (view.planHolds && view.plan !== null && this.isCurrent()) await this.#compareOwners(view.plan);
+  }
+
+  /** Who owns what stands twice. Somebody who edits one of them keeps Java members and us from agreeing. */
+  async #compareOwners({ spans: [{ owners }] }: AssignmentPlan): Promise<void> {
+    const { registry, logger } = this.services;
+    const isCurrent = this.currency();
+    const nodes = await readOwners(registry, this.jobName, [...owners.keys()]);
+    const items = [...owners.keys()].filter((item) => (nodes.get(item)?.value ?? null) !== owners[item]);
+    if (items.length === 0 || !isCurrent()) return;
+    logger.warn('the nodes of items do not say what the plan says: they are assigned anew', { items });
+    await distrust(registry, this.jobName);
   }
 
   /** Looks again although nothing changed in the registry. */
@@ -339,6 +367,7 @@ export class JobMember {
   #see(): void {
     if (this.#watch === null) return;
     this.#view = jobView(this.#watch.snapshot, this.services.identity.instanceId, this.#known.interest);
+    this.#membership.noteStatus(this.#view.servers.get(this.services.identity.serverIp));
     this.hooks.onView(this.#view);
     this.wake();
   }
@@ -415,6 +444,9 @@ export class JobMember {
     switch (reaction) {
       case 'shut-down':
         await this.#confirmShutDown();
+        break;
+      case 'announce':
+        await this.#membership.reassertServer();
         break;
       case 'campaign':
         this.#campaign();

@@ -17,7 +17,8 @@ export class Membership {
   /** Why it takes on nothing, in whichever session it is registered, and what its node is known to say of that. */
   #withdrawal: Withdrawal | null = null;
   #said: Withdrawal | null = null;
-  #firstStatus: ServerStatus = 'ENABLED';
+  /** What the server's node says, as far as it is known: what it is to say should somebody remove it. */
+  #status = 'ENABLED';
   /** The transaction of the witness, and the session that it stands for. */
   #witness: { readonly czxid: bigint; readonly session: bigint } | null = null;
   readonly #path: string;
@@ -42,7 +43,7 @@ export class Membership {
 
   /** Announces the server. One that is known already keeps the status that it has: that is the operators'. */
   async announceServer(status: ServerStatus): Promise<void> {
-    this.#firstStatus = status;
+    this.#status = status;
     await this.registry.ensure(this.#serverPath, status);
   }
 
@@ -59,7 +60,20 @@ export class Membership {
     }
     this.#sessions.push(session);
     this.#said = this.#withdrawal;
-    await this.#reassertServer();
+    await this.reassertServer();
+  }
+
+  /** The server's node was seen to say this. */
+  noteStatus(status: string | undefined): void {
+    if (status !== undefined) this.#status = status;
+  }
+
+  /**
+   * Makes sure that the server's node is there: a Java member that starts up at this moment may collect it as one without
+   * instances, and so may a leader that forgets servers.
+   */
+  async reassertServer(): Promise<void> {
+    await this.registry.ensure(this.#serverPath, this.#status);
   }
 
   /**
@@ -109,11 +123,6 @@ export class Membership {
   get #record(): string {
     const { instanceId, serverIp, labels } = this.identity;
     return encodeInstance({ instanceId, serverIp, labels: writeLabels(labels, this.#withdrawal) });
-  }
-
-  /** A Java member that starts up at this moment may collect the server's node as one without instances. */
-  async #reassertServer(): Promise<void> {
-    await this.registry.ensure(this.#serverPath, this.#firstStatus);
   }
 
   async #clear(holder: RegistryNode, signal?: AbortSignal): Promise<void> {

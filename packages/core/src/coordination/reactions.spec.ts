@@ -79,6 +79,11 @@ describe('what an instance does about what it sees', () => {
   it('does not take the node of its former session for its own leadership', () =>
     expect(seen({ leader: { instanceId: self.instanceId, session: 7n }, plan: null })).toEqual([]));
 
+  it('announces its server again when somebody removed its node, and steps down until it is enabled', () => {
+    expect(seen({ servers: new Map() })).toEqual(['announce', 'abdicate']);
+    expect(seen({ servers: new Map() }, { ...self, draining: true })).toEqual(['abdicate']);
+  });
+
   it('reshards as the leader when somebody asked for it', () =>
     expect(seen({ resharding: { generation: 10n, necessary: true, processing: false }, planHolds: false })).toEqual([
       'reshard',
@@ -104,7 +109,7 @@ describe('what an instance does about what it sees', () => {
     it('does not ask while items are assigned, while it may have none, or when it does not know', () => {
       const flag = { generation: 10n, necessary: true, processing: false };
       expect(under([other, other], { resharding: flag })).toEqual([]);
-      expect(under([other, other], { servers: new Map([['10.0.0.2', 'ENABLED']]) })).toEqual([]);
+      expect(under([other, other], { servers: new Map([['10.0.0.1', 'DISABLED']]) })).toEqual([]);
       expect(under([other, other], {}, { draining: true })).toEqual([]);
       expect(under(null)).toEqual([]);
     });

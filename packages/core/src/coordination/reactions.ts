@@ -6,6 +6,8 @@ import type { ItemOwners } from './sharding-strategies.js';
 export type Reaction =
   /** An operator removed this instance's node while its session lived: stop the job here. */
   | 'shut-down'
+  /** Somebody removed the node of this instance's server, which makes it count as disabled: make it again. */
+  | 'announce'
   /** Nobody leads: try to. */
   | 'campaign'
   /** This instance leads and must not: step down. */
@@ -58,13 +60,19 @@ interface Row {
  * whatever was missed, the next look shows what is still to do, and doing it twice does no harm.
  */
 const TABLE: readonly Row[] = [
+  { reaction: 'announce', when: (view, self) => !view.servers.has(self.serverIp) && !self.draining },
   { reaction: 'campaign', when: (view, self) => view.leader === null && isEnabled(view, self) && !self.draining },
   { reaction: 'abdicate', when: (view, self) => leads(view, self) && !isEnabled(view, self) },
   {
     reaction: 'reshard',
-    when: (view, self, goal) => leads(view, self) && isEnabled(view, self) && needsResharding(view, goal, self.assigned),
+    when: (view, self, goal) =>
+      leads(view, self) && isEnabled(view, self) && needsResharding(view, goal, self.assigned),
   },
-  { reaction: 'ask', when: (view, self, goal) => view.leader !== null && !leads(view, self) && !goal.staticSharding && isOverlooked(view, self) },
+  {
+    reaction: 'ask',
+    when: (view, self, goal) =>
+      view.leader !== null && !leads(view, self) && !goal.staticSharding && isOverlooked(view, self),
+  },
   {
     reaction: 'fail-over',
     when: (view, self, goal) => isEnabled(view, self) && !self.draining && failoverSigns(view, goal) !== self.searched,
@@ -125,7 +133,8 @@ function isIncomplete(view: JobView, { itemCount }: Pick<ShardingGoal, 'itemCoun
  * leader that is assigning items does not notice who comes meanwhile, and lowers the flag that says so.
  */
 export function isOverlooked(view: JobView, { instanceId, draining, assigned }: Self): boolean {
-  if (draining || isResharding(view) || view.planHolds || assigned === null || assigned.includes(instanceId)) return false;
+  if (draining || isResharding(view) || view.planHolds || assigned === null || assigned.includes(instanceId))
+    return false;
   if (!availableMembers(view).some((member) => member.instanceId === instanceId)) return false;
   const owners = assigned.filter((owner) => owner !== null);
   return new Set(owners).size < owners.length;

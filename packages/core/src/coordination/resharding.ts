@@ -151,6 +151,14 @@ export async function raise(registry: Registry, jobName: string): Promise<number
   }
 }
 
+/** Asks for a resharding that takes the last plan for nothing, but reads what stands in the nodes of the items. */
+export async function distrust(registry: Registry, jobName: string): Promise<void> {
+  await raise(registry, jobName);
+  // Once more than a resharding moves the child version on, which is what tells that nothing but it has happened.
+  await registry.remove(jobPath(jobName, layout.necessary));
+  await raise(registry, jobName);
+}
+
 /**
  * Takes the exclusive mark, or finds that this session still has it from an attempt that did not finish. A mark that is
  * older than an attempt can be is nobody's any more, although its session lives: Java leaders whose assignment fails

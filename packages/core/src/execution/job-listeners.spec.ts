@@ -3,7 +3,14 @@ import { deferred } from '../foundation/deferred.js';
 import type { JobListener, RunContext } from './job-extensions.js';
 import { notifyAfter, notifyBefore, orderListeners, resolveListeners } from './job-listeners.js';
 
-const run: RunContext = { jobName: 'invoice', taskId: 't', scheduledAt: 0, items: [], contexts: [] };
+const run: RunContext = {
+  jobName: 'invoice',
+  taskId: 't',
+  scheduledAt: 0,
+  source: 'NORMAL_TRIGGER',
+  items: [],
+  contexts: [],
+};
 const unexpected = (error: unknown): never => {
   throw error;
 };

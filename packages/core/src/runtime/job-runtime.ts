@@ -29,8 +29,8 @@ import type { AlarmClock } from '../schedule/alarm-clock.js';
 import type { CoordinationTrace, ExecutionSource, SkipReason } from '../tracing/trace-event.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
 import { JOB_TRANSITIONS, type JobState, type JobStatus } from './job-state.js';
-import { type DrainOptions, leaveInOrder } from './orderly-leave.js';
 import { OnceCalls } from './once-calls.js';
+import { type DrainOptions, leaveInOrder } from './orderly-leave.js';
 import { type EquippedJob, type Extensions, equip } from './runnable-job.js';
 
 /** What the jobs of a process share. */
@@ -94,7 +94,12 @@ export class JobRuntime implements Lifecycle {
     this.#logger = services.logger.child({ job: jobName });
     this.#tasks = new TaskGroup(this.#logger);
     this.#member = new JobMember({ registry, clock, logger: this.#logger, identity }, jobName, this.#hooks());
-    this.#once = new OnceCalls({ registry, clock, identity, tasks: this.#tasks }, jobName, this.#member, () => this.#job);
+    this.#once = new OnceCalls(
+      { registry, clock, identity, tasks: this.#tasks },
+      jobName,
+      this.#member,
+      () => this.#job,
+    );
     this.#trace = this.#once.listen(services.trace);
     this.#marks = new RunningMarks(registry, jobName, instanceId);
     const pool = new ItemPool(() => this.#job.poolSize);
@@ -291,6 +296,7 @@ export class JobRuntime implements Lifecycle {
 
   #dispatch(due: readonly DueItems[], source: ExecutionSource): void {
     for (const { scheduledAt, items, skip } of due) {
+      if (source === 'MANUAL_TRIGGER') this.#once.triggered(scheduledAt);
       if (skip !== undefined) {
         this.#skip(scheduledAt, items, skip);
         continue;
