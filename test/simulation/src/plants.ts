@@ -309,6 +309,17 @@ export const PLANTS: readonly Plant[] = [
     ],
   },
   {
+    name: 'backfill-counts-its-own',
+    defect: 'each instance keeps to the limit of a backfill for itself, as if it were alone',
+    file: 'execution/triggered-runs.js',
+    edits: [
+      {
+        from: 'if (other.startsWith(id) && !this.#over.has(other))',
+        to: 'if (other.startsWith(id) && !this.#over.has(other) && this.hooks.items().includes(Number(other.slice(-10))))',
+      },
+    ],
+  },
+  {
     name: 'latch-left-behind',
     defect: 'a contender for leadership does not take its node away',
     file: 'coordination/latch.js',

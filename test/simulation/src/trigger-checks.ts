@@ -5,13 +5,48 @@ import type { World } from './world.js';
 /** What docs/guarantees.md promises of triggers. */
 export function triggerChecks(world: World): Check[] {
   const runs = new Map<string, Call[]>();
-  return [onceForEachItem(world, runs), oneOutcomeForEachRun(world, runs)];
+  return [onceForEachItem(world, runs), noMoreThanAskedFor(world), oneOutcomeForEachRun(world, runs)];
 }
 
 /** The run of a trigger that a call is about, `null` for another call. */
-function runOf({ jobName, item, context }: Call): string | null {
+function runOf({ jobName, item, scheduledAt, context }: Call): string | null {
   const id = context.trigger?.id;
-  return id ? `${jobName}/${item} of ${id}` : null;
+  return id ? `${jobName}/${item} for ${scheduledAt} of ${id}` : null;
+}
+
+/** What a trigger asks for, by its documentation. */
+interface StoredTrigger {
+  readonly items: readonly number[];
+  readonly fires: readonly (readonly number[])[];
+  readonly concurrency: number | null;
+}
+
+function stored(world: World, jobName: string, id: string): StoredTrigger | null {
+  const text = world.ledger.value(jobName, `extension/triggers/records/${id}`);
+  return text === null ? null : (JSON.parse(text) as StoredTrigger);
+}
+
+function noMoreThanAskedFor(world: World): Check {
+  const calls = new Map<string, Call[]>();
+  return {
+    promise: 'G4',
+    words: 'no more runs of a backfill go on at a time than its concurrency says',
+    called(call) {
+      const id = call.context.trigger?.id;
+      if (!id) return null;
+      const inside = (other: Call): boolean => {
+        const session = world.ledger.mark(other, other.token)?.session;
+        return session !== undefined && world.ensemble.leader.isAlive(session) && !other.context.signal.aborted;
+      };
+      const open = [...(calls.get(id) ?? []), call].filter(
+        ({ settledAt, process }) => settledAt === null && !process.gone,
+      );
+      calls.set(id, open);
+      const concurrency = stored(world, call.jobName, id)?.concurrency ?? Number.POSITIVE_INFINITY;
+      const now = open.filter(inside);
+      return now.length <= concurrency ? null : `${now.length} runs of ${id} go on, ${concurrency} were asked for`;
+    },
+  };
 }
 
 function onceForEachItem(world: World, runs: Map<string, Call[]>): Check {
@@ -45,12 +80,15 @@ function oneOutcomeForEachRun(world: World, runs: ReadonlyMap<string, readonly C
           if (world.ledger.value(name, `${records}/${id}`) === null) return `the trigger ${id} of ${name} is not there`;
         }
         for (const id of world.ledger.children(name, records)) {
-          const { items } = JSON.parse(world.ledger.value(name, `${records}/${id}`) ?? '') as { items: number[] };
-          for (const item of items) {
-            const told = world.ledger.value(name, `${records}/${id}/0-${item}`);
-            const calls = runs.get(`${name}/${item} of ${id}`) ?? [];
-            const problem = told === null ? 'has no outcome' : contradiction(told, calls.length);
-            if (problem !== null) return `${name}/${item} of ${id} ${problem}`;
+          const { items, fires } = stored(world, name, id) ?? { items: [], fires: [] };
+          for (const [fire, [at]] of fires.entries()) {
+            for (const item of items) {
+              const told = world.ledger.value(name, `${records}/${id}/${fire}-${item}`);
+              const run = `${name}/${item} for ${at} of ${id}`;
+              const calls = runs.get(run) ?? [];
+              const problem = told === null ? 'has no outcome' : contradiction(told, calls.length);
+              if (problem !== null) return `${run} ${problem}`;
+            }
           }
         }
       }
