@@ -222,6 +222,44 @@ export function kernelFlows(client: Client): void {
       expect(a.traces.of('item-started').every(({ source }) => source === 'MANUAL_TRIGGER')).toBe(true);
     });
 
+    it('triggers chosen items with a parameter, once for a key, and hears how they went', async () => {
+      begin({ job: YEARLY });
+      const [a, b] = await cluster.share('a', 'b');
+      if (a === undefined || b === undefined) throw new Error('not started');
+      const { commands, queries } = a.engine.operations;
+      const order = { items: [1, 4], jobParameter: 'special', key: 'month/end' };
+      const [first, second] = [await commands.trigger(JOB, order), await commands.trigger(JOB, order)];
+      expect([first.isNew, second.isNew, second.id === first.id]).toEqual([true, false, true]);
+      const report = await queries.waitForTrigger(JOB, first.id);
+      expect(report.counts).toEqual({ pending: 0, running: 0, done: 2, failed: 0, skipped: 0, lost: 0 });
+      const given = cluster.calls.map(({ item, context }) => [item, context.jobParameter, context.trigger?.id]);
+      expect(given.sort()).toEqual([
+        [1, 'special', first.id],
+        [4, 'special', first.id],
+      ]);
+      expect(await queries.triggers(JOB)).toEqual([{ id: first.id, open: 0 }]);
+    });
+
+    it('triggers an item that its owner does not begin any more: the next owner does', async () => {
+      const release = deferred();
+      begin({ job: YEARLY, work: () => release.promise });
+      const [a, b] = await cluster.share('a', 'b');
+      if (a === undefined || b === undefined) throw new Error('not started');
+      const [item = -1] = cluster.status('b').items;
+      const { commands, queries } = a.engine.operations;
+      await commands.trigger(JOB, { items: [item] });
+      await cluster.until(() => cluster.calls.length === 1);
+      const { id } = await commands.trigger(JOB, { items: [item] });
+      const operator = await cluster.operator();
+      await operator.put(`${JOB}/servers/10.0.0.2`, 'DISABLED');
+      await cluster.until(() => cluster.status('a').items.length === 6);
+      expect((await queries.trigger(JOB, id)).runs).toMatchObject([{ item, state: 'pending' }]);
+      release.resolve();
+      const { runs } = await queries.waitForTrigger(JOB, id);
+      expect(runs).toMatchObject([{ item, state: 'done', instanceId: a.instanceId }]);
+      expect(cluster.calls.map(({ instance }) => instance)).toEqual(['b', 'a']);
+    });
+
     it('stops a job on one instance by removing its node', async () => {
       begin({ job: YEARLY });
       const [a, b] = await cluster.share('a', 'b');
