@@ -145,7 +145,7 @@ export class OnceBarrier {
       // Somebody who waits sees to it, unless there is nobody: then nothing ran, and there is nothing to call for.
       const { slots } = await this.#readSlots(round.phase);
       const isSkipped = slots.every((slot) => arrivalAt(slot.value, round.generation)?.by === null);
-      if (isSkipped && missingItems(slots, round).length === 0) await this.#end(round, null);
+      if (isSkipped && missingItems(slots, round).length === 0) await this.#end(round, null, false);
     });
   }
 
@@ -243,7 +243,7 @@ export class OnceBarrier {
       this.#hasEnded(round),
       ...items.map((item) => this.#arriveOne(this.#at(layout.arrival(phase, item)), { generation, by })),
     ]);
-    if (ended) await this.#end(round, null);
+    if (ended) await this.#end(round, null, false);
     return !ended;
   }
 
@@ -269,11 +269,14 @@ export class OnceBarrier {
     return node !== null && endOf(readRecord(node.value), phase, generation) !== undefined;
   }
 
-  /** Ends the round, if it has not ended, and takes its arrivals away. */
-  async #end(round: OnceRound, by: string | null): Promise<void> {
+  /**
+   * Ends the round, if it has not ended, and takes its arrivals away; `withJava` also those that do not say which round they
+   * are for: Java members are at another one if this one is long over.
+   */
+  async #end(round: OnceRound, by: string | null, withJava = true): Promise<void> {
     for (;;) {
       const [record, arrivals] = await Promise.all([this.#recordNode(), this.#readSlots(round.phase)]);
-      const clearing = this.#clearing(round, arrivals);
+      const clearing = this.#clearing(round, arrivals, withJava);
       const stages = [this.#noteEnd(round, by, record), ...clearing.stages].filter((stage) => stage.length > 0);
       if (stages.length === 0) return;
       // If not, somebody came or went meanwhile: what stands there now is read.
@@ -293,17 +296,18 @@ export class OnceBarrier {
   #clearing(
     { phase, generation }: OnceRound,
     { slots, others }: Arrivals,
+    withJava: boolean,
   ): { stages: Operation[][]; isWhole: boolean } {
     const left = slots.map((slot) => ({ slot, value: withoutGeneration(slot.value, generation) }));
-    const changed = left.filter(({ slot, value }) => slot.value === '' || value !== slot.value);
+    const changed = left.filter(({ slot, value }) => (slot.value === '' ? withJava : value !== slot.value));
     const isWhole = changed.length <= OPERATIONS_AT_ONCE;
     const operations = changed.slice(0, OPERATIONS_AT_ONCE).map(({ slot, value }): Operation => {
       const path = this.#at(layout.arrival(phase, slot.item));
       const { version } = slot;
       return value === '' ? { kind: 'remove', path, version } : { kind: 'write', path, value, version };
     });
-    const withJava = slots.some(({ value }) => value === '');
-    const isLast = withJava && isWhole && !others && left.every(({ value }) => value === '');
+    const isWithJava = withJava && slots.some(({ value }) => value === '');
+    const isLast = isWithJava && isWhole && !others && left.every(({ value }) => value === '');
     const root: Operation = { kind: 'remove', path: this.#at(layout.arrivals(phase)) };
     return { stages: [operations, isLast ? [root] : []], isWhole };
   }
