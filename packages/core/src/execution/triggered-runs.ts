@@ -72,6 +72,10 @@ interface StartedRun {
   moves: boolean;
 }
 
+/** Shared by all jobs that nobody triggers, so that they weigh nothing for it. */
+const NO_NAMES: readonly string[] = [];
+const NO_ENTRIES: ReadonlyMap<number, readonly TriggerEntry[]> = new Map();
+
 /** Pause before what could not be begun for no reason that tells when it can is looked at again, milliseconds. */
 const LOOK_AGAIN_MS = 1000;
 
@@ -86,8 +90,8 @@ const MESSAGE_LENGTH = 200;
  * Level-triggered like all coordination: {@link look} may be called at any time and as often as you like.
  */
 export class TriggeredRuns {
-  #names: readonly string[] = [];
-  #byItem: ReadonlyMap<number, readonly TriggerEntry[]> = new Map();
+  #names: readonly string[] = NO_NAMES;
+  #byItem: ReadonlyMap<number, readonly TriggerEntry[]> = NO_ENTRIES;
   readonly #records = new RareMap<string, TriggerRecord>();
   /** Triggers that were not complete when they were last looked at. */
   readonly #incomplete = new RareSet<string>();
@@ -111,7 +115,7 @@ export class TriggeredRuns {
 
   /** Begins what can be begun. To be called whenever that may have become more. */
   look(): void {
-    const names = this.hooks.view()?.openTriggers ?? [];
+    const names = this.hooks.view()?.openTriggers ?? NO_NAMES;
     if (names.length === 0 && this.#names.length === 0) return;
     this.#follow(names);
     if (this.#stopped.aborted || !this.hooks.mayBegin()) return;
@@ -137,7 +141,7 @@ export class TriggeredRuns {
 
   /** Whether a crashed run of the item may be one that was asked for. */
   concerns(item: number): boolean {
-    this.#follow(this.hooks.view()?.openTriggers ?? []);
+    this.#follow(this.hooks.view()?.openTriggers ?? NO_NAMES);
     return this.#byItem.has(item);
   }
 
@@ -165,18 +169,30 @@ export class TriggeredRuns {
   #follow(names: readonly string[]): void {
     if (names === this.#names) return;
     this.#names = names;
+    if (names.length === 0) {
+      this.#forget();
+      return;
+    }
     const byItem = new Map<number, TriggerEntry[]>();
+    const ids = new Set<string>();
     for (const name of names) {
       const entry = entryNamed(name);
-      const others = entry === null ? undefined : byItem.get(entry.item);
-      if (others !== undefined && entry !== null) others.push(entry);
-      else if (entry !== null) byItem.set(entry.item, [entry]);
+      if (entry === null) continue;
+      ids.add(entry.id);
+      const others = byItem.get(entry.item);
+      if (others === undefined) byItem.set(entry.item, [entry]);
+      else others.push(entry);
     }
     this.#byItem = byItem;
+    for (const id of this.#records.keys()) if (!ids.has(id)) this.#records.delete(id);
     const listed = new Set(names);
     for (const name of this.#over.keys()) if (!listed.has(name)) this.#over.delete(name);
     for (const name of this.#held.keys()) if (!listed.has(name)) this.#held.delete(name);
-    if (names.length === 0) this.#records.clear();
+  }
+
+  #forget(): void {
+    this.#byItem = NO_ENTRIES;
+    for (const known of [this.#over, this.#held, this.#records]) known.clear();
   }
 
   /** The items with entries that are this instance's to see to. */
