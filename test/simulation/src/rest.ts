@@ -30,8 +30,7 @@ function unrestOf(world: World, job: SimulatedJob): string[] {
   for (const item of ledger.children(job.name, 'leader/failover/items')) say(`the crashed run of ${item} waits`);
   const witnesses = ledger.children(job.name, 'extension/sessions').sort();
   if (job.failover && witnesses.join() !== ids.join()) say(`witnesses are of ${witnesses}, alive are ${ids}`);
-  for (const run of ledger.children(job.name, 'extension/triggers/open'))
-    if (isAccepted(world, job.name, run)) say(`the triggered run ${run} has not ended`);
+  for (const run of openRunsOf(world, job)) say(`the triggered run ${run} has not ended`);
   for (const id of ledger.children(job.name, 'trigger')) if (ids.includes(id)) say(`a trigger of ${id} is left`);
   return [...problems, ...unassigned(world, job, members)];
 }
@@ -71,6 +70,15 @@ function unassigned(world: World, job: SimulatedJob, members: readonly Simulated
     if (marker !== null && !runs) problems.push(`${job.name}/${item} has a mark of ${marker}, and nobody runs it`);
   }
   return problems;
+}
+
+/** How many runs that were asked for have not ended. */
+export function openRuns(world: World): number {
+  return world.jobs.reduce((sum, job) => sum + openRunsOf(world, job).length, 0);
+}
+
+function openRunsOf(world: World, { name }: SimulatedJob): string[] {
+  return world.ledger.children(name, 'extension/triggers/open').filter((run) => isAccepted(world, name, run));
 }
 
 /** Who dies while asking may leave runs that nobody begins, since what makes them count is made last. */
