@@ -183,6 +183,8 @@ export class SimulatedProcess implements Host {
   leave(): void {
     if (this.leaving) return;
     this.leaving = true;
+    // It may be cut off already.
+    this.parts.witness.sessionChanged(this, this.registry.session.state);
     const { history } = this.parts;
     history.note(this.name, () => 'is asked to leave');
     this.engine.stop().then(
