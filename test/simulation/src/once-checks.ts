@@ -50,6 +50,8 @@ function betweenTheItems(world: World): Check {
     words:
       'what is called once at the begin has settled before any item of the fire starts, what is called at the end comes after all',
     called(call) {
+      // What somebody asked for is no fire, also if it is for the time of one.
+      if (call.context.trigger !== undefined) return null;
       const calls = running.get(fireOf(call)) ?? new Set();
       running.set(fireOf(call), calls.add(call));
       const begin = begins.get(fireOf(call));
