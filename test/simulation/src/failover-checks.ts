@@ -25,23 +25,38 @@ function itemNode(path: string): { readonly jobName: string; readonly item: stri
   return { jobName, item, node };
 }
 
+/** Within so long the answer to a request has come, or the connection has ended, milliseconds. */
+const ANSWERED_WITHIN = 2000;
+
 function marksOutliveTheirSession(world: World): Check {
   const withFailover = new Set(world.jobs.filter(({ failover }) => failover).map(({ name }) => name));
+  /** When a witness was made, by its path. */
+  const witnessedAt = new Map<string, number>();
+  /** A mark may have been asked for before it was known that the witness stands. */
+  const isNew = (witness: string): boolean => world.timeline.now - (witnessedAt.get(witness) ?? 0) < ANSWERED_WITHIN;
   return {
     promise: 'G5',
     words: 'with failover a mark tells of a crash: it outlives its session, which has a witness',
     committed({ session, changes }) {
       for (const change of changes) {
+        if (change.kind === 'created' && isWitness(change.path)) witnessedAt.set(change.path, world.timeline.now);
         const at = itemNode(change.path);
         if (change.kind !== 'created' || at?.node !== 'running' || !withFailover.has(at.jobName)) continue;
         const process = world.processes.find(({ sessions }) => sessions.has(session));
-        const witness = world.ledger.owner(at.jobName, `extension/sessions/${process?.instanceId}`);
-        if (witness === session && change.owner !== 0n) return `${change.path} goes with session ${session}`;
+        const place = `extension/sessions/${process?.instanceId}`;
+        const witness = world.ledger.owner(at.jobName, place);
+        const isSettled = !isNew(`/${change.path.split('/')[1]}/${at.jobName}/${place}`);
+        if (witness === session && change.owner !== 0n && isSettled)
+          return `${change.path} goes with session ${session}`;
         if (witness !== session && change.owner === 0n) return `${change.path} outlives session ${session} unwitnessed`;
       }
       return null;
     },
   };
+}
+
+function isWitness(path: string): boolean {
+  return path.includes('/extension/sessions/');
 }
 
 function sweptInsideTheLatch(world: World): Check {
@@ -129,8 +144,9 @@ function oncePerCrash(world: World): Check {
       if (event.kind !== 'item-started' || event.source !== 'FAILOVER') return null;
       const key = `${event.jobName}/${event.item}`;
       const takeover = taken.get(key);
-      // Its session may have ended by the time it is told that it may start.
+      // Its session may have ended by the time it is told that it may start, and another have taken the run over since.
       if (takeover === undefined || hasGone(world, takeover.session)) return null;
+      if (!process.sessions.has(takeover.session)) return null;
       if (takeover.executed) return `${process.name} executes ${key} once more than it has crashed`;
       takeover.executed = true;
       return null;
