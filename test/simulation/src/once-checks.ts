@@ -2,6 +2,9 @@ import type { Check } from './checks.js';
 import type { Call, OnceCall } from './process.js';
 import type { World } from './world.js';
 
+/** How long all of a fire may take at rest: the patience at its begin, a handler that hangs, and what is told of both. */
+const FIRE_WITHIN = 12_000;
+
 /** What docs/guarantees.md promises of listeners that are called once for all instances. */
 export function onceChecks(world: World): Check[] {
   return [notTwice(world), betweenTheItems(world), neverLost(world)];
@@ -32,6 +35,8 @@ function notTwice(world: World): Check {
       const key = `${call.phase} ${fireOf(call)}`;
       const former = calls.get(key);
       calls.set(key, call);
+      // Whoever stood still while its session ended may call before it knows, as it may run an item.
+      if (!world.ensemble.leader.isAlive(call.session)) return null;
       const end = recordedEnd(world, call);
       if (typeof end === 'string') return `${call.process.name} calls ${key}, which ${end} has called to its end`;
       if (former === undefined || isCut(world, former)) return null;
@@ -60,7 +65,9 @@ function betweenTheItems(world: World): Check {
     },
     calledOnce(call) {
       // Where clocks differ, an item that moves may be run by two for one fire, of which one skips it as the other's.
-      const isExact = !world.skewed && !world.wasReconfigured(call.jobName, call.scheduledAt, world.timeline.now);
+      // A definition may be changed long before it is in force everywhere: then items of the fire are no longer the job's.
+      const changedSince = call.scheduledAt - FIRE_WITHIN;
+      const isExact = !world.skewed && !world.wasReconfigured(call.jobName, changedSince, world.timeline.now);
       const calls = isExact ? [...(running.get(fireOf(call)) ?? [])] : [];
       if (call.phase === 'started') {
         begins.set(fireOf(call), call);
@@ -83,9 +90,6 @@ function betweenTheItems(world: World): Check {
 function sessionOf(world: World, call: Call): bigint {
   return world.ledger.mark(call, call.token)?.session ?? 0n;
 }
-
-/** How long all of a fire may take at rest: the patience at its begin, a handler that hangs, and what is told of both. */
-const FIRE_WITHIN = 12_000;
 
 function neverLost(world: World): Check {
   const called = new Map<string, number>();
