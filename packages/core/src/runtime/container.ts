@@ -31,6 +31,7 @@ import type { TraceSink } from '../tracing/trace-sink.js';
 import { changeLog, fanOut } from '../tracing/trace-sinks.js';
 import { type EngineOptions, isRegistry, NOTIFICATIONS_PER_HOUR, type ZooKeeperOptions } from './engine-options.js';
 import { JobRuntime, type JobServices } from './job-runtime.js';
+import { LoopWatch, machineLoopDelay } from './loop-watch.js';
 import type { DrainOptions } from './orderly-leave.js';
 import type { Extensions } from './runnable-job.js';
 
@@ -61,6 +62,7 @@ export const TYPES = {
   Operations: Symbol.for('elasticjob:Operations'),
   DumpServer: Symbol.for('elasticjob:DumpServer'),
   Deliveries: Symbol.for('elasticjob:Deliveries'),
+  LoopWatch: Symbol.for('elasticjob:LoopWatch'),
   Moderation: Symbol.for('elasticjob:Moderation'),
   JobServices: Symbol.for('elasticjob:JobServices'),
   JobFactory: Symbol.for('elasticjob:JobFactory'),
@@ -185,12 +187,18 @@ function jobsModule(options: EngineOptions): ContainerModule {
     bind<JobKind>(TYPES.JobKind).toConstantValue(dataflowJob);
     bind<JobKind>(TYPES.JobKind).toConstantValue(simpleJob);
     for (const sink of options.traceSinks ?? []) bind<TraceSink>(TYPES.TraceSink).toConstantValue(sink);
-    bind<TraceSink>(TYPES.Tracing).toDynamicValue((context) =>
-      fanOut(
-        [changeLog(context.get(TYPES.Logger)), ...all<TraceSink>(context, TYPES.TraceSink)],
-        context.get(TYPES.Logger),
-      ),
+    bind<LoopWatch | null>(TYPES.LoopWatch).toDynamicValue((context) =>
+      // Under another clock it is not the machine's time that handlers take.
+      options.clock === undefined
+        ? new LoopWatch(context.get(TYPES.Clock), context.get(TYPES.Logger), machineLoopDelay())
+        : null,
     );
+    bind<TraceSink>(TYPES.Tracing).toDynamicValue((context) => {
+      const logger = context.get<Logger>(TYPES.Logger);
+      const watch = context.get<LoopWatch | null>(TYPES.LoopWatch);
+      const own = watch === null ? [changeLog(logger)] : [changeLog(logger), watch];
+      return fanOut([...own, ...all<TraceSink>(context, TYPES.TraceSink)], logger);
+    });
     bind<Extensions>(TYPES.Extensions).toDynamicValue((context) => ({
       kinds: all<JobKind>(context, TYPES.JobKind),
       strategies: all<ShardingStrategy>(context, TYPES.ShardingStrategy),

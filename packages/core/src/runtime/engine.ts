@@ -17,6 +17,7 @@ import { createContainer, type JobFactory, TYPES } from './container.js';
 import { checkEngineOptions, type EngineOptions } from './engine-options.js';
 import { JobHandle } from './job-handle.js';
 import type { JobRuntime } from './job-runtime.js';
+import type { LoopWatch } from './loop-watch.js';
 
 interface Entry {
   readonly runtime: JobRuntime;
@@ -125,6 +126,10 @@ export class Engine implements Lifecycle {
     return this.container.get<DumpServer | null>(TYPES.DumpServer);
   }
 
+  get #loopWatch(): LoopWatch | null {
+    return this.container.get<LoopWatch | null>(TYPES.LoopWatch);
+  }
+
   #register(definition: JobDefinition, handler: JobHandler, origin: string): Entry {
     const { jobName } = definition;
     const former = this.#jobs.get(jobName);
@@ -145,6 +150,7 @@ export class Engine implements Lifecycle {
     if (this.#stopped !== null) throw stoppedEngine();
     await this.registry.start();
     await this.#dumpServer?.start();
+    await this.#loopWatch?.start();
     await this.container.get<AlarmClock>(TYPES.AlarmClock).start();
     const waiting = [...this.#jobs.values()];
     const failures: unknown[] = [];
@@ -175,6 +181,7 @@ export class Engine implements Lifecycle {
     this.container.get<Moderation>(TYPES.Moderation).flush();
     await this.container.get<Deliveries>(TYPES.Deliveries).stop(since);
     await this.container.get<AlarmClock>(TYPES.AlarmClock).stop();
+    await this.#loopWatch?.stop();
     await this.#flush();
     // A dump under way ends with the registry at the latest: nobody waits for its answers.
     const dumping = this.#dumpServer?.stop();
