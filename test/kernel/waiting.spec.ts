@@ -1,5 +1,5 @@
-import type { JobListener, ShardingStrategy } from '@elasticjob/core';
-import { settle } from '@elasticjob/core/testing';
+import type { JobErrorHandler, JobListener, ShardingStrategy } from '@elasticjob/core';
+import { type Deferred, deferred, settle } from '@elasticjob/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Cluster, type ClusterOptions, coordination, JOB } from './cluster.js';
 
@@ -86,6 +86,61 @@ describe('a definition that changes while the job runs', () => {
     expect(a.engine.job(JOB).nextFires(2)).toEqual([new Date('2030-01-01T00:00:00Z')]);
     const fire = await cluster.nextFire();
     expect(cluster.itemsAt(fire)).toEqual([]);
+  });
+
+  it('gives the job another time zone', async () => {
+    begin({ job: { cron: '0 0 12 * * ?' } });
+    const a = await cluster.start('a');
+    expect(a.engine.job(JOB).nextFires(1)).toEqual([new Date('2027-01-01T12:00:00Z')]);
+    await edit((text) => text.replace('timeZone: UTC', 'timeZone: Asia/Tokyo'));
+    expect(a.engine.job(JOB).nextFires(1)).toEqual([new Date('2027-01-01T03:00:00Z')]);
+    await cluster.clock.advanceTo(Date.parse('2027-01-01T12:00:01Z'));
+    expect([...new Set(cluster.calls.map(({ scheduledAt }) => scheduledAt))]).toEqual([
+      Date.parse('2027-01-01T03:00:00Z'),
+    ]);
+  });
+
+  it('gives the job another error handler, from the next fire on', async () => {
+    const told: string[] = [];
+    const handler = (type: string): JobErrorHandler => ({
+      type,
+      handle: ({ item }) => void told.push(`${type}:${item}`),
+    });
+    const fail = (): never => {
+      throw new Error('failed');
+    };
+    begin({
+      work: fail,
+      job: { shardingTotalCount: 1, jobErrorHandlerType: 'FIRST' },
+      extensions: () => ({ errorHandlers: [handler('FIRST'), handler('SECOND')] }),
+    });
+    await cluster.start('a');
+    await cluster.nextFire();
+    await edit((text) => text.replace('jobErrorHandlerType: FIRST', 'jobErrorHandlerType: SECOND'));
+    await cluster.nextFire();
+    expect(told).toEqual(['FIRST:0', 'SECOND:0']);
+  });
+
+  it('gives the job another size of its pool, also while items wait for a place in it', async () => {
+    const calls: Deferred<void>[] = [];
+    begin({
+      job: { jobExecutorThreadPoolSizeProviderType: 1, misfire: false },
+      work: () => {
+        const call = deferred();
+        calls.push(call);
+        return call.promise;
+      },
+    });
+    await cluster.start('a');
+    await cluster.nextFire();
+    expect(calls).toHaveLength(1);
+    await edit((text) => text.replace("elasticjob.ts.pool: '1'", "elasticjob.ts.pool: '2'"));
+    expect(calls).toHaveLength(2);
+    calls[0]?.resolve();
+    await settle();
+    expect(calls).toHaveLength(3);
+    for (const call of calls) call.resolve();
+    await settle();
   });
 
   it('gives the job another strategy', async () => {

@@ -74,6 +74,7 @@ export class JobRuntime implements Lifecycle {
   readonly #once: OnceCalls;
   readonly #trace: TraceSink;
   readonly #marks: RunningMarks;
+  readonly #pool: ItemPool;
   readonly #runs: JobRuns;
   readonly #timer: JobTimer;
   readonly #fires: FireBook;
@@ -102,8 +103,8 @@ export class JobRuntime implements Lifecycle {
     );
     this.#trace = this.#once.listen(services.trace);
     this.#marks = new RunningMarks(registry, jobName, instanceId);
-    const pool = new ItemPool(() => this.#job.poolSize);
-    this.#runs = new JobRuns({ clock, logger: this.#logger, trace: this.#trace, pool, instanceId });
+    this.#pool = new ItemPool(() => this.#job.poolSize);
+    this.#runs = new JobRuns({ clock, logger: this.#logger, trace: this.#trace, pool: this.#pool, instanceId });
     this.#timer = new JobTimer(
       alarms,
       () => clock.now(),
@@ -240,6 +241,7 @@ export class JobRuntime implements Lifecycle {
     }
     const next = this.#problem === null ? 'active' : 'waiting';
     if (JOB_TRANSITIONS[this.#state].includes(next) && this.#state !== 'starting') this.#moveTo(next);
+    this.#pool.admit();
     this.#armTimer();
     this.#armReconcile();
     this.#member.wake();
