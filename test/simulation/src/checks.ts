@@ -214,7 +214,9 @@ function oneOutcomePerFire(world: World): Check {
       if (event.kind === 'item-finished' && event.source === 'NORMAL_TRIGGER') {
         note(event, process, event.item, event.success ? 'success' : 'failure');
       }
-      if (event.kind === 'fire-skipped') for (const item of event.items) note(event, process, item, event.reason);
+      if (event.kind === 'fire-skipped' && event.source === 'NORMAL_TRIGGER') {
+        for (const item of event.items) note(event, process, item, event.reason);
+      }
       return null;
     },
     ended() {

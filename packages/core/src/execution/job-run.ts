@@ -409,11 +409,16 @@ export class JobRuns {
     this.#skip(request, job, items, reason);
   }
 
-  #skip({ scheduledAt }: RunRequest, { definition }: RunnableJob, items: readonly number[], reason: SkipReason): void {
+  #skip(
+    { scheduledAt, source }: RunRequest,
+    { definition }: RunnableJob,
+    items: readonly number[],
+    reason: SkipReason,
+  ): void {
     if (items.length === 0) return;
     const { trace, clock, instanceId } = this.services;
     const { jobName } = definition;
-    trace.emit({ kind: 'fire-skipped', jobName, instanceId, items, scheduledAt, reason, at: clock.now() });
+    trace.emit({ kind: 'fire-skipped', jobName, instanceId, source, items, scheduledAt, reason, at: clock.now() });
   }
 
   #status(job: RunnableJob, taskId: string, items: readonly number[], state: TaskState, message: string): void {

@@ -300,16 +300,16 @@ export class JobRuntime implements Lifecycle {
     for (const { scheduledAt, items, skip } of due) {
       if (source === 'MANUAL_TRIGGER') this.#once.triggered(scheduledAt);
       if (skip !== undefined) {
-        this.#skip(scheduledAt, items, skip);
+        this.#skip(scheduledAt, items, skip, source);
         continue;
       }
       if (this.#pauseAt(scheduledAt) !== null) {
-        this.#skip(scheduledAt, items, 'paused');
+        this.#skip(scheduledAt, items, 'paused', source);
         continue;
       }
       const off = this.#member.view?.disabledItems;
       const barred = items.filter((item) => !this.#member.isEnabled || off?.has(item));
-      this.#skip(scheduledAt, barred, 'disabled');
+      this.#skip(scheduledAt, barred, 'disabled', source);
       this.#run(
         scheduledAt,
         items.filter((item) => !barred.includes(item)),
@@ -417,7 +417,7 @@ export class JobRuntime implements Lifecycle {
       currency: () => this.#member.currency(),
       run: (request, ownership) => this.#execute(request, this.#job, ownership),
       onSkipped: (scheduledAt, items, reason) => {
-        if (reason !== 'cancelled') this.#skip(scheduledAt, items, reason);
+        if (reason !== 'cancelled') this.#skip(scheduledAt, items, reason, 'MANUAL_TRIGGER');
       },
       onMarked: (item) => this.#member.failover.suspect(item),
       unmarked: (item, signal) => untilAbsent(registry, jobPath(this.jobName, layout.running(item)), signal),
@@ -483,7 +483,7 @@ export class JobRuntime implements Lifecycle {
   }
 
   #drop({ item, markedAt }: CrashedRun, reason: DropReason): void {
-    if (reason !== 'switched-off') this.#skip(this.#fireMarkedAt(markedAt), [item], reason);
+    if (reason !== 'switched-off') this.#skip(this.#fireMarkedAt(markedAt), [item], reason, 'FAILOVER');
   }
 
   /** The planned time of a run of which only the mark is known: the last before it was marked. */
@@ -561,7 +561,12 @@ export class JobRuntime implements Lifecycle {
     for (const listener of listeners) listener();
   }
 
-  #skip(scheduledAt: number, items: readonly number[], reason: SkipReason): void {
+  #skip(
+    scheduledAt: number,
+    items: readonly number[],
+    reason: SkipReason,
+    source: ExecutionSource = 'NORMAL_TRIGGER',
+  ): void {
     if (items.length === 0) return;
     const { clock, identity } = this.services;
     const { instanceId } = identity;
@@ -569,6 +574,7 @@ export class JobRuntime implements Lifecycle {
       kind: 'fire-skipped',
       jobName: this.jobName,
       instanceId,
+      source,
       items,
       scheduledAt,
       reason,

@@ -105,12 +105,12 @@ export class OnceCalls {
 
   #heard(event: TraceEvent): void {
     if (event.kind !== 'fire-skipped') return;
-    const { items, scheduledAt, reason } = event;
+    const { source, items, scheduledAt, reason } = event;
     const job = this.job();
     const phases = oncePhases(job.listeners);
     if (phases.length === 0) return;
     const planned = !this.#triggers.includes(scheduledAt);
-    if (planned && !this.#isAwaited(job, scheduledAt)) return;
+    if (planned && (source === 'MANUAL_TRIGGER' || !this.#isAwaited(job, scheduledAt))) return;
     const { failover, monitorExecution } = job.definition;
     const mayRun = reason === 'no-session' && failover && monitorExecution;
     for (const phase of phases) {

@@ -70,6 +70,8 @@ export interface ItemFinishedTrace extends TraceBase {
 /** A fire that this instance was responsible for was not executed. */
 export interface FireSkippedTrace extends TraceBase {
   readonly kind: 'fire-skipped';
+  /** What would have run: a fire of its schedule, or what somebody asked for, perhaps for the same planned time. */
+  readonly source: ExecutionSource;
   readonly items: readonly number[];
   readonly scheduledAt: number;
   readonly reason: SkipReason;

@@ -35,6 +35,7 @@ const finished = (item: number, success = true): TraceEvent => ({
 const skipped = (reason: SkipReason): TraceEvent => ({
   ...base,
   kind: 'fire-skipped',
+  source: 'NORMAL_TRIGGER',
   items: [0],
   scheduledAt: 0,
   reason,
