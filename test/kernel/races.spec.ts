@@ -92,6 +92,41 @@ describe('an instance that stops in the middle of something', () => {
   });
 });
 
+describe('an instance whose session is replaced in the middle of a look', () => {
+  it('acts in the next session only once it is registered there, and leaves no mark behind', async () => {
+    begin({ job: { failover: true } });
+    const a = await cluster.start('a');
+    const held = deferred();
+    const waiting = deferred();
+    const create = a.registry.create.bind(a.registry);
+    a.registry.create = async (path, ...rest) => {
+      if (path.includes('/extension/sessions/')) {
+        waiting.resolve();
+        await held.promise;
+      }
+      return create(path, ...rest);
+    };
+    cluster.server.expire(a.registry.session.id);
+    await waiting.promise;
+    cluster.server.expire(a.registry.session.id);
+    await cluster.nextFire();
+    const registered: string[] = [];
+    a.registry.create = async (path, ...rest) => {
+      registered.push(path);
+      return create(path, ...rest);
+    };
+    held.resolve();
+    await cluster.nextFire();
+    await cluster.nextFire();
+    const marks = registered.findIndex((path) => path.endsWith('/running'));
+    const node = registered.findIndex((path) => path.includes('/instances/'));
+    expect(node).toBeGreaterThanOrEqual(0);
+    expect(marks).toBeGreaterThan(node);
+    const fire = await cluster.nextFire();
+    expect(cluster.itemsAt(fire)).toEqual([0, 1, 2]);
+  });
+});
+
 describe('an instance that joins in the moment of a fire', () => {
   /** Starts an instance whose first look at the job takes until `looked` is resolved; it is registered by then. */
   const startSlowly = async (name: string, looked: Promise<void>, job: Partial<JobOptions> = {}): Promise<void> => {

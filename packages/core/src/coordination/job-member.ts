@@ -394,12 +394,14 @@ export class JobMember {
     if (goal?.failover && !(await this.#membership.attest()))
       this.#retryLater('the witness of a former session is there');
     if (goal !== null) await this.#known.watchFailover(this.#watch, goal.failover);
+    // The session may be another one by now, in which this instance is not registered yet: the next look registers it.
+    if (!this.isConnected) return;
     if (goal !== null && this.#view !== null && this.#sees(ACTED_UPON)) {
       await this.#followAssignment(this.#view, this.#watch, goal.itemCount);
     }
     // Only now, so that what came while we waited is seen.
     const view = this.#view;
-    if (view === null || !this.#sees(ACTED_UPON)) return;
+    if (view === null || !this.isConnected || !this.#sees(ACTED_UPON)) return;
     const wanted = goal === null ? null : { ...goal, strategy: goal.strategy.type };
     const reactions = react(view, this.#self, wanted);
     if (isResharding(view)) this.#overlooked.interrupt();

@@ -193,6 +193,19 @@ describe('one run', () => {
     expect(bench.released).toEqual([0, 1]);
   });
 
+  it('marks nothing once the session is lost: the mark would be made in the next one', async () => {
+    const bench = new Bench();
+    const claimed: number[] = [];
+    bench.claim = async (item) => {
+      claimed.push(item);
+      return { claimed: true, fencingToken: 7n };
+    };
+    bench.session.abort(new SessionLostError());
+    await bench.run([0]);
+    expect(claimed).toEqual([]);
+    expect(bench.skips()).toEqual(['no-session:0']);
+  });
+
   it('runs as many items at the same time as the pool allows', async () => {
     const bench = new Bench(2);
     const { work, release } = hanging();

@@ -216,6 +216,8 @@ export class JobRuns {
     item: number,
     ownership: Ownership,
   ): Promise<{ claimed: true; fencingToken: bigint | undefined } | { claimed: false; reason: SkipReason }> {
+    // A mark that is asked for now would be made in the next session, which knows nothing of this run.
+    if (ownership.session.aborted) return { claimed: false, reason: 'no-session' };
     try {
       const claim = await ownership.claim(item);
       return claim.claimed && ownership.session.aborted ? { claimed: false, reason: 'no-session' } : claim;
