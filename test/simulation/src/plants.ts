@@ -151,7 +151,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'stops-firing-first',
     defect: "an instance that leaves stops firing before its items are somebody else's",
     file: 'runtime/orderly-leave.js',
-    seed: 122,
+    seed: 28,
     edits: [
       {
         from: "await attempt(leaver, 'give the items away', () => handOver(leaver));",
@@ -185,7 +185,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'starts-while-cut-off',
     defect: 'an item that waited for its turn is started although the connection is gone',
     file: 'execution/job-run.js',
-    seed: 77,
+    seed: 2,
     edits: [
       {
         from: 'ownership.mayStart() ?',
@@ -197,7 +197,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'shut-down-by-a-view',
     defect: 'an instance stops because its node is not in a view, without reading it',
     file: 'coordination/job-member.js',
-    seed: 113,
+    seed: 369,
     edits: [
       {
         from: '!(await this.#membership.isAbsent()) ||',
@@ -235,7 +235,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'absent-means-dead',
     defect: 'an instance whose node an operator removed counts as dead while it still runs',
     file: 'coordination/crashed-run.js',
-    seed: 1104,
+    seed: 250,
     edits: [{ from: 'if (!registered && !witnessed)', to: 'if (!registered)' }],
   },
   {
@@ -254,7 +254,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'gives-up-others-marks',
     defect: 'an instance that leaves takes away the mark of a run that it lost with a former session',
     file: 'coordination/running-marks.js',
-    seed: 418,
+    seed: 357,
     edits: [{ from: 'if (this.#lasting.get(item) !== witness)', to: 'if (item < 0)' }],
   },
   {
