@@ -1,3 +1,5 @@
+import { readDocument } from './json-document.js';
+
 /** The owners of all items for the fires after one moment, until the next span begins. */
 export interface OwnerSpan {
   /** Fires planned later than this belong to the span. Epoch milliseconds by the registry's clock. */
@@ -86,8 +88,9 @@ export function encodePlan({ changes, strategy, members, labels, spans }: Assign
 
 /** Reads what {@link encodePlan} wrote; `null` for anything else. */
 export function decodePlan(text: string): AssignmentPlan | null {
-  const raw = parseRecord(text);
-  if (raw?.v !== 1) return null;
+  // Written by somebody else: the nodes of the items are read instead.
+  const raw = readDocument(text);
+  if (raw === null) return null;
   const { changes, strategy, members, names, labels = [], spans } = raw;
   if (!isCount(changes) || typeof strategy !== 'string' || !isCount(members)) return null;
   if (!isListOf(names, isText) || !isListOf(labels, isTextOrNull) || !isListOf(spans, isSpan)) return null;
@@ -99,16 +102,6 @@ export function decodePlan(text: string): AssignmentPlan | null {
   const considered = names.slice(0, members);
   const said = considered.map((_, position) => labels[position] ?? null);
   return { changes, strategy, members: considered, labels: said, spans: [present, ...former] };
-}
-
-function parseRecord(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : null;
-  } catch {
-    // Not JSON: written by somebody else. The nodes of the items are read instead.
-    return null;
-  }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -1,4 +1,5 @@
 import type { OncePhase } from './job-layout.js';
+import { readDocument } from './json-document.js';
 
 /** How a round ended: its listeners were called by `by`, or nobody called them (`null`): it was given up. */
 export interface EndedRound {
@@ -39,18 +40,8 @@ export function endOf(record: OnceRecord, phase: OncePhase, generation: string):
 
 /** Reads what {@link withEnded} wrote; a document that cannot be read remembers nothing. */
 export function readRecord(text: string): OnceRecord {
-  const raw = parse(text);
+  const raw = readDocument(text);
   return { started: toRounds(raw?.started), completed: toRounds(raw?.completed) };
-}
-
-function parse(text: string): Partial<Record<OncePhase, unknown>> | null {
-  try {
-    const value: { readonly v?: unknown } & Partial<Record<OncePhase, unknown>> = Object(JSON.parse(text));
-    return value.v === 1 ? value : null;
-  } catch {
-    // Nothing was written yet, or by somebody else: the next round that ends writes it anew.
-    return null;
-  }
 }
 
 function toRounds(value: unknown): EndedRound[] {

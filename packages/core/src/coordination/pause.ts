@@ -1,3 +1,5 @@
+import { readDocument } from './json-document.js';
+
 /**
  * A job is paused for as long as the node `extension/pause` exists and its end has not come. The document in it says why,
  * by whom and until when; a node with anything else in it, also with nothing, pauses all the same, without an end.
@@ -24,7 +26,8 @@ export function encodePause({ reason, by, until }: Pause): string {
 
 /** Reads what stands in the node, whoever wrote it. */
 export function decodePause(text: string): Pause {
-  const raw = parse(text);
+  const raw = readDocument(text);
+  // An operator made the node by hand: that it exists is what counts.
   if (raw === null) return UNREADABLE;
   const { reason = '', by = '', until = null } = raw;
   const isTime = until === null || (typeof until === 'number' && Number.isFinite(until));
@@ -35,18 +38,4 @@ export function decodePause(text: string): Pause {
 /** Whether a fire planned for `at` is not to be run. */
 export function isPausedAt(pause: Pause | null, at: number): boolean {
   return pause !== null && (pause.until === null || at < pause.until);
-}
-
-function parse(text: string): Readonly<Record<string, unknown>> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) && value.v === 1 ? value : null;
-  } catch {
-    // Not JSON: an operator made the node by hand. That it exists is what counts.
-    return null;
-  }
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
 }

@@ -1,3 +1,5 @@
+import { readDocument } from './json-document.js';
+
 /**
  * A run that was asked for and has not ended: one item of one fire of one trigger. It is a node of
  * `extension/triggers/open`, whose name says which run it is. Its value says whose it is: nobody's yet if it is empty,
@@ -73,18 +75,8 @@ export function encodeHold({ instanceId, session, since }: TriggerHold): string 
 /** Reads who holds an entry; `null` for nobody. Whatever else stands there means somebody who is not known. */
 export function decodeHold(text: string): TriggerHold | null {
   if (text === '') return null;
-  const { instance, session, since } = parsed(text);
+  const { instance, session, since } = readDocument(text) ?? {};
   const isHold = typeof instance === 'string' && typeof session === 'string' && /^[0-9a-f]+$/.test(session);
   if (!isHold) return { instanceId: '', session: 0n, since: 0 };
   return { instanceId: instance, session: BigInt(`0x${session}`), since: typeof since === 'number' ? since : 0 };
-}
-
-function parsed(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
-  } catch {
-    // Written by hand: nobody who is known holds it.
-    return {};
-  }
 }

@@ -46,7 +46,8 @@ describe('the document of an outcome', () => {
   });
 
   it('is none if nobody can read it, and has no reason that is not known', () => {
-    for (const text of ['', '{}', '{"end":"gone","endedAt":1}']) expect(decodeOutcome(text)).toBeNull();
-    expect(decodeOutcome('{"end":"skipped","endedAt":1,"reason":"weather"}')?.reason).toBeNull();
+    for (const text of ['', '{}', '{"v":1,"end":"gone","endedAt":1}', '{"end":"done","endedAt":1}'])
+      expect(decodeOutcome(text)).toBeNull();
+    expect(decodeOutcome('{"v":1,"end":"skipped","endedAt":1,"reason":"weather"}')?.reason).toBeNull();
   });
 });

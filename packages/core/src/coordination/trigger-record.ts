@@ -1,4 +1,5 @@
 import type { FireWindow } from '../job/context.js';
+import { readDocument } from './json-document.js';
 
 /** What a trigger asks for: the document `extension/triggers/records/{id}`. It never changes. */
 export interface TriggerRecord {
@@ -66,7 +67,7 @@ export function encodeTrigger(record: TriggerRecord): string {
 
 /** Reads a trigger; `null` for a text that is none. */
 export function decodeTrigger(text: string): TriggerRecord | null {
-  const { kind, at, by, key, jobParameter, items, fires, concurrency, javaInstances } = parsed(text);
+  const { kind, at, by, key, jobParameter, items, fires, concurrency, javaInstances } = readDocument(text) ?? {};
   if (kind !== 'manual' && kind !== 'backfill') return null;
   if (typeof at !== 'number' || !isNumbers(items) || !Array.isArray(fires)) return null;
   return {
@@ -92,7 +93,7 @@ const SKIPS: readonly unknown[] = ['paused', 'disabled', 'surplus', 'cancelled']
 
 /** Reads an outcome; `null` for a text that is none. */
 export function decodeOutcome(text: string): TriggerOutcome | null {
-  const { end, instance, startedAt, endedAt, reason, message } = parsed(text);
+  const { end, instance, startedAt, endedAt, reason, message } = readDocument(text) ?? {};
   if (!isEnd(end) || typeof endedAt !== 'number') return null;
   return {
     end,
@@ -125,14 +126,4 @@ function isNumbers(value: unknown): value is number[] {
 
 function textOr<T>(value: unknown, otherwise: T): string | T {
   return typeof value === 'string' ? value : otherwise;
-}
-
-function parsed(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
-  } catch {
-    // Not JSON, so it is no document of ours: the callers say what that means.
-    return {};
-  }
 }

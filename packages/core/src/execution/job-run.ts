@@ -34,10 +34,13 @@ export interface RunnableJob {
   readonly listeners: readonly JobListener[];
 }
 
+/** The outcome of {@link Ownership.claim}; without `monitorExecution` there is no mark, and no token. */
+export type RunClaim = Claim | { readonly claimed: true; readonly fencingToken: bigint | undefined };
+
 /** What makes an item this instance's to run; coordination answers. */
 export interface Ownership {
   /** Marks the item as running, exclusively; without `monitorExecution` only asks whether the assignment is current. */
-  claim(item: number): Promise<Claim | { readonly claimed: true; readonly fencingToken: undefined }>;
+  claim(item: number): Promise<RunClaim>;
   /**
    * Takes this instance's mark away, also one that a claim which failed made after all; never another's. `ended`: how the
    * handler's call ended, `null` if it was not called.

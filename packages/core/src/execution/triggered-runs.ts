@@ -11,7 +11,7 @@ import type { TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import { RareMap, RareSet } from '../foundation/rare-map.js';
 import type { RunOrder } from '../job/context.js';
-import type { CallEnd, Ownership, RunRequest } from './job-run.js';
+import type { CallEnd, Ownership, RunClaim, RunRequest } from './job-run.js';
 
 /** What triggered runs need to know of the job, and who begins them in the end. */
 export interface TriggeredRunsHooks {
@@ -387,7 +387,7 @@ export class TriggeredRuns {
           return { claimed: false, reason: 'resharded' };
         }
         run.taken.set(entry.item, take.state);
-        return claimedWith(take.fencingToken);
+        return { claimed: true, fencingToken: take.fencingToken };
       case 'over':
         this.#over.add(entry.name);
         run.moves = true;
@@ -478,7 +478,7 @@ export class TriggeredRuns {
         if (take.kind !== 'taken') return { claimed: false, reason: 'running-elsewhere' };
         own = take.state;
         this.#adopted.set(item, take.state.entry.name);
-        return claimedWith(take.fencingToken);
+        return { claimed: true, fencingToken: take.fencingToken };
       },
       release: async (item, ended) => {
         if (own !== null && ended !== null) {
@@ -512,13 +512,6 @@ export class TriggeredRuns {
     const endedAt = this.services.clock.now();
     return { instanceId: null, startedAt: null, reason: null, message: null, ...rest, end, endedAt };
   }
-}
-
-/** As {@link Ownership.claim} tells it. */
-type RunClaim = Awaited<ReturnType<Ownership['claim']>>;
-
-function claimedWith(fencingToken: bigint | undefined): RunClaim {
-  return fencingToken === undefined ? { claimed: true, fencingToken } : { claimed: true, fencingToken };
 }
 
 function orderOf(record: TriggerRecord, { id, fire }: TriggerEntry): RunOrder {
