@@ -1,12 +1,34 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Prints the one line that a person or a script reads last: `N passed, N failed`. */
+interface Failure {
+  readonly where: string;
+  readonly why: string;
+}
+
+/**
+ * Prints what a person or a script reads last: each failure on a line of its own, `failed: file > scenario: reason`, and
+ * then `N passed, N failed`. Of a long run often only the end is kept.
+ */
 export default class SummaryReporter implements Reporter {
-  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly unknown[]): void {
+  onTestRunEnd(modules: readonly TestModule[], unhandled: readonly { message: string; stack?: string }[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const passed = tests.filter((test) => test.result().state === 'passed').length;
-    const broken = modules.filter((module) => module.state() === 'failed' && module.errors().length > 0).length;
-    const failed = tests.filter((test) => test.result().state === 'failed').length + broken + unhandled.length;
-    process.stdout.write(`${passed} passed, ${failed} failed\n`);
+    const failures: Failure[] = [
+      ...tests
+        .filter((test) => test.result().state === 'failed')
+        .map((test) => ({
+          where: `${test.module.relativeModuleId} > ${test.fullName}`,
+          why: messages(test.result().errors),
+        })),
+      ...modules
+        .filter((module) => module.state() === 'failed' && module.errors().length > 0)
+        .map((module) => ({ where: module.relativeModuleId, why: messages(module.errors()) })),
+      ...unhandled.map(({ message, stack }) => ({ where: 'outside of a test', why: stack ?? message })),
+    ];
+    for (const { where, why } of failures) process.stdout.write(`failed: ${where}: ${why.replaceAll(/\s+/g, ' ')}\n`);
+    process.stdout.write(`${passed} passed, ${failures.length} failed\n`);
   }
 }
+
+const messages = (errors: readonly { message: string }[] | undefined): string =>
+  (errors ?? []).map(({ message }) => message).join('; ');
