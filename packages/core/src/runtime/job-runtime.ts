@@ -2,17 +2,14 @@ import type { DropReason } from '../coordination/crashed-run.js';
 import type { CrashedRun } from '../coordination/failover.js';
 import { jobPath, layout } from '../coordination/job-layout.js';
 import { JobMember, type MemberEvent, type MemberHooks } from '../coordination/job-member.js';
-import { decodeJobConfig } from '../coordination/job-yaml.js';
 import { untilAbsent } from '../coordination/node-absence.js';
-import { isPausedAt, type Pause } from '../coordination/pause.js';
 import { publish } from '../coordination/publication.js';
-import { type Claim, RunningMarks } from '../coordination/running-marks.js';
+import { RunningMarks } from '../coordination/running-marks.js';
 import { TriggerLedger } from '../coordination/trigger-ledger.js';
-import { type DueItems, FireBook } from '../execution/fire-book.js';
 import { ItemPool } from '../execution/item-pool.js';
 import { JobRuns, type Ownership, type RunRequest } from '../execution/job-run.js';
-import { type DueFire, JobTimer } from '../execution/job-timer.js';
-import { type AdoptedRun, TriggeredRuns, type TriggeredRunsHooks } from '../execution/triggered-runs.js';
+import { JobTimer } from '../execution/job-timer.js';
+import { TriggeredRuns, type TriggeredRunsHooks } from '../execution/triggered-runs.js';
 import { abortable, StoppedError } from '../foundation/abort.js';
 import type { Clock, Timer } from '../foundation/clock.js';
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
@@ -28,10 +25,14 @@ import type { Registry } from '../registry/registry.js';
 import type { AlarmClock } from '../schedule/alarm-clock.js';
 import type { CoordinationTrace, ExecutionSource, SkipReason } from '../tracing/trace-event.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
+import { Firing } from './firing.js';
+import { FollowedDefinition } from './followed-definition.js';
+import { assignedItems, type OwnershipParts, takenItems } from './item-ownership.js';
 import { JOB_TRANSITIONS, type JobState, type JobStatus } from './job-state.js';
 import { OnceCalls } from './once-calls.js';
 import { type DrainOptions, leaveInOrder } from './orderly-leave.js';
-import { type EquippedJob, type Extensions, equip } from './runnable-job.js';
+import type { EquippedJob, Extensions } from './runnable-job.js';
+import { fireMarkedAt, Takeover } from './takeover.js';
 
 /** What the jobs of a process share. */
 export interface JobServices {
@@ -58,9 +59,6 @@ const ASKED_BY_NODE: RunOrder = {
  */
 export class JobRuntime implements Lifecycle {
   #state: JobState = 'new';
-  #job: EquippedJob;
-  #problem: string | null = null;
-  #configText: string | null = null;
   #reconcile: Timer | null = null;
   #started: Promise<void> | null = null;
   #stopped: Promise<void> | null = null;
@@ -70,6 +68,7 @@ export class JobRuntime implements Lifecycle {
   readonly #changeListeners = new RareSet<() => void>();
   readonly #logger: Logger;
   readonly #tasks: TaskGroup;
+  readonly #followed: FollowedDefinition;
   readonly #member: JobMember;
   readonly #once: OnceCalls;
   readonly #trace: TraceSink;
@@ -77,46 +76,67 @@ export class JobRuntime implements Lifecycle {
   readonly #pool: ItemPool;
   readonly #runs: JobRuns;
   readonly #timer: JobTimer;
-  readonly #fires: FireBook;
+  readonly #firing: Firing;
   readonly #triggered: TriggeredRuns;
-  /** Items of which a crashed run was taken over and is about to be run again. */
-  readonly #adopting = new RareSet<number>();
+  readonly #takeover: Takeover;
+  readonly #owned: OwnershipParts;
 
   /** Throws a `ConfigurationError` if the definition names something unknown or the handler does not fit. */
   constructor(
     private readonly services: JobServices,
     private readonly ownDefinition: JobDefinition,
-    private readonly handler: JobHandler,
+    handler: JobHandler,
   ) {
     const { registry, clock, alarms, identity } = services;
     const { jobName } = ownDefinition;
     const { instanceId } = identity;
-    this.#job = equip(ownDefinition, handler, services.extensions);
+    this.#followed = new FollowedDefinition(ownDefinition, handler, services.extensions);
     this.#logger = services.logger.child({ job: jobName });
-    this.#tasks = new TaskGroup(this.#logger);
-    this.#member = new JobMember({ registry, clock, logger: this.#logger, identity }, jobName, this.#hooks());
-    this.#once = new OnceCalls(
-      { registry, clock, identity, tasks: this.#tasks },
-      jobName,
-      this.#member,
-      () => this.#job,
-    );
+    const [logger, tasks] = [this.#logger, new TaskGroup(this.#logger)];
+    this.#tasks = tasks;
+    this.#member = new JobMember({ registry, clock, logger, identity }, jobName, this.#hooks());
+    this.#once = new OnceCalls({ registry, clock, identity, tasks }, jobName, this.#member, () => this.#job);
     this.#trace = this.#once.listen(services.trace);
     this.#marks = new RunningMarks(registry, jobName, instanceId);
     this.#pool = new ItemPool(() => this.#job.poolSize);
-    this.#runs = new JobRuns({ clock, logger: this.#logger, trace: this.#trace, pool: this.#pool, instanceId });
+    this.#runs = new JobRuns({ clock, logger, trace: this.#trace, pool: this.#pool, instanceId });
+    this.#firing = new Firing({
+      instanceId,
+      member: this.#member,
+      run: (request) => this.#run(request),
+      skip: (scheduledAt, items, reason, source) => this.#skip(scheduledAt, items, reason, source),
+    });
     this.#timer = new JobTimer(
       alarms,
       () => clock.now(),
-      (fire) => this.#fire(fire),
+      (fire) => {
+        this.#noteFire();
+        // A pause may have ended.
+        this.#member.failover.reconsider();
+        this.#firing.fire(fire);
+      },
     );
-    this.#fires = new FireBook(instanceId);
     const ledger = new TriggerLedger(registry, jobName);
-    this.#triggered = new TriggeredRuns({ ledger, clock, logger: this.#logger, tasks: this.#tasks }, this.#triggers());
+    this.#triggered = new TriggeredRuns({ ledger, clock, logger, tasks }, this.#triggers());
+    this.#takeover = new Takeover({
+      logger,
+      tasks,
+      triggered: this.#triggered,
+      schedule: () => this.#job.schedule,
+      run: (request) => this.#run(request),
+      runAsked: (request, around) =>
+        this.#begin(request, this.#job, around(takenItems(this.#owned, this.#job.definition))),
+      giveBack: (item) => this.#member.failover.giveBack(item),
+    });
+    this.#owned = { member: this.#member, marks: this.#marks, firing: this.#firing, triggered: this.#triggered };
   }
 
   get jobName(): string {
     return this.ownDefinition.jobName;
+  }
+
+  get #job(): EquippedJob {
+    return this.#followed.job;
   }
 
   /** What the job is doing here. */
@@ -125,13 +145,13 @@ export class JobRuntime implements Lifecycle {
     return {
       jobName: this.jobName,
       state: this.#state,
-      problem: this.#problem,
+      problem: this.#followed.problem,
       leader: view?.leader?.instanceId ?? null,
       isLeader: this.#member.isLeader,
       instances: [...(view?.members.keys() ?? [])],
-      items: this.#fires.items,
+      items: this.#firing.items,
       runningItems: this.#runs.runningItems,
-      pause: this.#pauseAt(this.services.clock.now()),
+      pause: this.#firing.pauseAt(this.services.clock.now()),
       nextFire: this.#timer.next(1)[0] ?? null,
     };
   }
@@ -179,14 +199,14 @@ export class JobRuntime implements Lifecycle {
     // Fires from before it is a member: once it is, it may be given items of any later fire.
     this.#followDefinition(publication.text, publication.outcome === 'published');
     await this.#member.join(this.#job.definition.disabled ? 'DISABLED' : 'ENABLED');
-    this.#moveTo(this.#problem === null ? 'active' : 'waiting');
+    this.#moveTo(this.#followed.problem === null ? 'active' : 'waiting');
     this.#armReconcile();
   }
 
   #hooks(): MemberHooks {
     return {
       goal: () => {
-        if (this.#problem !== null) return null;
+        if (this.#followed.problem !== null) return null;
         const { shardingTotalCount, failover, monitorExecution, staticSharding } = this.#job.definition;
         return {
           itemCount: shardingTotalCount,
@@ -206,13 +226,13 @@ export class JobRuntime implements Lifecycle {
       },
       onAssignment: (assignment) => {
         this.#once.wake();
-        this.#dispatch(this.#fires.settled(assignment), 'NORMAL_TRIGGER');
+        this.#firing.assigned(assignment);
         this.#triggered.look();
         this.#announceChange();
       },
       onTrigger: () => this.#trigger(),
       room: () => this.#room(),
-      onTaken: (runs) => this.#takeOver(runs),
+      onTaken: (runs) => this.#takeover.begin(runs),
       onDropped: (run, reason) => this.#drop(run, reason),
       onShutDown: () => {
         this.#logger.warn('an operator removed the node of this instance: the job stops here');
@@ -224,22 +244,15 @@ export class JobRuntime implements Lifecycle {
 
   // ---- definition ----------------------------------------------------------------------------------------------------
 
-  /**
-   * Takes over what the registry says the job is. What cannot be followed stops the fires until it is mended. `isOwn`:
-   * the text means what this instance was given, so that it need not be read.
-   */
+  /** Takes over what the registry says the job is. What cannot be followed stops the fires until it is mended. */
   #followDefinition(text: string, isOwn = false): void {
-    // Not by its version: a node that was removed and written anew begins to count again.
-    const before = this.#configText;
-    // The text as the view has it, so that there is one copy.
-    this.#configText = text;
-    if (text === before) return;
-    this.#problem = isOwn ? null : this.#adopt(text);
-    if (this.#problem !== null) {
-      this.#logger.error('the stored definition cannot be followed; the job waits', { problem: this.#problem });
-      this.#emit('waiting', { problem: this.#problem });
+    if (!this.#followed.follow(text, isOwn)) return;
+    const { problem } = this.#followed;
+    if (problem !== null) {
+      this.#logger.error('the stored definition cannot be followed; the job waits', { problem });
+      this.#emit('waiting', { problem });
     }
-    const next = this.#problem === null ? 'active' : 'waiting';
+    const next = problem === null ? 'active' : 'waiting';
     if (JOB_TRANSITIONS[this.#state].includes(next) && this.#state !== 'starting') this.#moveTo(next);
     this.#pool.admit();
     this.#armTimer();
@@ -247,35 +260,11 @@ export class JobRuntime implements Lifecycle {
     this.#member.wake();
   }
 
-  /** Returns the problem, `null` if there is none. */
-  #adopt(text: string): string | null {
-    const path = jobPath(this.jobName, layout.config);
-    const decoded = decodeJobConfig(text);
-    if (!decoded.readable) return `${path}: ${decoded.problem}`;
-    if (decoded.unsupported.length > 0) {
-      return `${path} asks for ${decoded.unsupported.join(', ')}, which this version does not do; change it there`;
-    }
-    try {
-      this.#job = equip(decoded.definition, this.handler, this.services.extensions);
-      return null;
-    } catch (error) {
-      return `${path}: ${messageOf(error)}`;
-    }
-  }
-
   // ---- firing --------------------------------------------------------------------------------------------------------
 
   #armTimer(): void {
     const fires = this.#state === 'starting' || this.#state === 'active' || this.#state === 'draining';
-    this.#timer.set(fires && this.#problem === null ? this.#job.schedule : null);
-  }
-
-  #fire({ scheduledAt, missed }: DueFire): void {
-    this.#noteFire();
-    // A pause may have ended.
-    this.#member.failover.reconsider();
-    for (const at of missed) this.#skip(at, this.#fires.items, 'late');
-    this.#dispatch(this.#dueFor(scheduledAt), 'NORMAL_TRIGGER');
+    this.#timer.set(fires && this.#followed.problem === null ? this.#job.schedule : null);
   }
 
   /** Items that stay where they are are given away at the first fire, among all who are there by then. */
@@ -285,45 +274,17 @@ export class JobRuntime implements Lifecycle {
     if (this.#job.definition.staticSharding) this.#member.wake();
   }
 
-  /** The pause that a planned time falls into. */
-  #pauseAt(at: number): Pause | null {
-    const pause = this.#member.view?.pause ?? null;
-    return isPausedAt(pause, at) ? pause : null;
-  }
-
-  #dueFor(scheduledAt: number): DueItems[] {
-    if (!this.#member.isConnected) return this.#fires.miss(scheduledAt, 'no-session');
-    return this.#member.isCurrent() ? this.#fires.due(scheduledAt) : this.#fires.park(scheduledAt);
-  }
-
-  #dispatch(due: readonly DueItems[], source: ExecutionSource): void {
-    for (const { scheduledAt, items, skip } of due) {
-      if (source === 'MANUAL_TRIGGER') this.#once.triggered(scheduledAt);
-      if (skip !== undefined) {
-        this.#skip(scheduledAt, items, skip, source);
-        continue;
-      }
-      if (this.#pauseAt(scheduledAt) !== null) {
-        this.#skip(scheduledAt, items, 'paused', source);
-        continue;
-      }
-      const off = this.#member.view?.disabledItems;
-      const barred = items.filter((item) => !this.#member.isEnabled || off?.has(item));
-      this.#skip(scheduledAt, barred, 'disabled', source);
-      this.#run(
-        scheduledAt,
-        items.filter((item) => !barred.includes(item)),
-        source,
-      );
-    }
-  }
-
-  #run(scheduledAt: number, items: readonly number[], source: ExecutionSource): void {
-    if (items.length === 0) return;
+  /** Begins a run of a fire, of what all were asked for by nodes, or of what was taken over. */
+  #run(asked: RunRequest): void {
+    if (asked.items.length === 0) return;
     const job = this.#once.equip(this.#job);
-    const ownership = source === 'FAILOVER' ? this.#takeover(job) : this.#ownership(job);
-    const order = source === 'MANUAL_TRIGGER' ? ASKED_BY_NODE : undefined;
-    this.#tasks.run('run', () => this.#execute({ scheduledAt, source, items, order }, job, ownership));
+    const own = asked.source === 'FAILOVER' ? takenItems : assignedItems;
+    const request = asked.source === 'MANUAL_TRIGGER' ? { ...asked, order: ASKED_BY_NODE } : asked;
+    this.#begin(request, job, own(this.#owned, job.definition));
+  }
+
+  #begin(request: RunRequest, job: EquippedJob, ownership: Ownership): void {
+    this.#tasks.run('run', () => this.#execute(request, job, ownership));
   }
 
   async #execute(request: RunRequest, job: EquippedJob, ownership: Ownership): Promise<void> {
@@ -342,37 +303,6 @@ export class JobRuntime implements Lifecycle {
     if (strategy.movesAfterRun?.(definition.shardingTotalCount)) await this.#member.askForResharding();
   }
 
-  #ownership({ definition }: EquippedJob): Ownership {
-    const isCurrent = this.#member.currency();
-    return {
-      session: this.#member.session,
-      mayContinue: (item) => isCurrent() && this.#fires.items.includes(item),
-      mayStart: () => this.#member.isConnected,
-      claim: async (item) => {
-        if (definition.monitorExecution) return this.#mark(item, definition, isCurrent);
-        return isCurrent() ? { claimed: true, fencingToken: undefined } : { claimed: false, reason: 'resharded' };
-      },
-      giveBack: (scheduledAt, items, reason) => {
-        if (reason !== 'resharded') return false;
-        if (!this.#fires.giveBack(scheduledAt, items)) this.#skip(scheduledAt, items, 'resharded');
-        if (this.#member.isCurrent()) this.#dispatch(this.#fires.settled(), 'NORMAL_TRIGGER');
-        return true;
-      },
-      settled: () => this.#triggered.look(),
-      release: async (item) => {
-        if (definition.monitorExecution) await this.#marks.release(item);
-      },
-    };
-  }
-
-  /** With failover a mark outlives its session, once others can tell whether that still lives. */
-  async #mark(item: number, { failover }: JobDefinition, isCurrent: () => boolean): Promise<Claim> {
-    const claim = await this.#marks.claim(item, isCurrent, failover ? this.#member.witness : null);
-    // It may be a mark that nobody will take away any more.
-    if (!claim.claimed && claim.reason === 'running-elsewhere') this.#member.failover.suspect(item);
-    return claim;
-  }
-
   /** Runs what this instance owns, once that is known and the runs under way have ended; until then the request stays. */
   #trigger(): void {
     this.#noteFire();
@@ -385,7 +315,9 @@ export class JobRuntime implements Lifecycle {
         // A fire may have come meanwhile.
         await this.#runs.idle();
         if (this.#state === 'stopped') return;
-        this.#dispatch([{ scheduledAt: this.services.clock.now(), items: this.#fires.items }], 'MANUAL_TRIGGER');
+        const now = this.services.clock.now();
+        this.#once.triggered(now);
+        this.#firing.runNow(now);
       } finally {
         this.#taking = false;
       }
@@ -399,21 +331,21 @@ export class JobRuntime implements Lifecycle {
       view: () => this.#member.view,
       mayBegin: () =>
         (this.#state === 'active' || this.#state === 'starting') &&
-        this.#problem === null &&
+        this.#followed.problem === null &&
         this.#member.isConnected &&
         this.#member.isEnabled &&
         this.#member.isCurrent(),
-      items: () => this.#fires.items,
+      items: () => this.#firing.items,
       surplusFrom: () => (this.#member.isLeader ? this.#job.definition.shardingTotalCount : null),
-      isRunning: (item) => this.#runs.isRunning(item) || this.#adopting.has(item),
-      isPaused: () => this.#pauseAt(clock.now()) !== null,
+      isRunning: (item) => this.#runs.isRunning(item) || this.#takeover.concerns(item),
+      isPaused: () => this.#firing.pauseAt(clock.now()) !== null,
       isDisabled: (item) => this.#member.view?.disabledItems.has(item) ?? false,
       self: () => ({ instanceId: identity.instanceId, session: registry.session.id }),
       marking: () => {
         const { monitorExecution, failover } = this.#job.definition;
         return monitorExecution ? { marks: this.#marks, witness: failover ? this.#member.witness : null } : null;
       },
-      ownership: () => this.#ownership(this.#job),
+      ownership: () => assignedItems(this.#owned, this.#job.definition),
       currency: () => this.#member.currency(),
       run: (request, ownership) => this.#execute(request, this.#job, ownership),
       onSkipped: (scheduledAt, items, reason) => {
@@ -442,71 +374,14 @@ export class JobRuntime implements Lifecycle {
   #room(): { places: number; busy: readonly number[] } {
     const busy = this.#runs.runningItems;
     const fires = this.#state === 'active' || this.#state === 'starting';
-    const starts = fires && this.#pauseAt(this.services.clock.now()) === null;
+    const starts = fires && this.#firing.pauseAt(this.services.clock.now()) === null;
     return { places: starts ? Math.max(0, this.#job.poolSize - busy.length) : 0, busy };
   }
 
-  /** A run that was asked for is run again as what it was asked for. */
-  #takeOver(runs: readonly CrashedRun[]): void {
-    this.#rerun(runs.filter(({ item }) => !this.#triggered.concerns(item)));
-    for (const run of runs) if (this.#triggered.concerns(run.item)) this.#takeOverAsked(run);
-  }
-
-  #takeOverAsked(run: CrashedRun): void {
-    this.#adopting.add(run.item);
-    this.#tasks.run('takeover', async () => {
-      try {
-        const adopted = await this.#triggered.adopt(run);
-        if (adopted === null) this.#rerun([run]);
-        else this.#rerunAsked(run, adopted);
-      } catch (error) {
-        this.#logger.debug('what was taken over is looked at again', { error: messageOf(error) });
-        this.#member.failover.giveBack(run.item);
-      }
-      this.#adopting.delete(run.item);
-    });
-  }
-
-  #rerun(runs: readonly CrashedRun[]): void {
-    const fires = new Map<number, number[]>();
-    for (const { item, markedAt } of runs) {
-      const at = this.#fireMarkedAt(markedAt);
-      fires.set(at, [...(fires.get(at) ?? []), item]);
-    }
-    for (const [at, items] of fires) this.#run(at, items, 'FAILOVER');
-  }
-
-  #rerunAsked({ item }: CrashedRun, { scheduledAt, order, around }: AdoptedRun): void {
-    const job = this.#job;
-    const request: RunRequest = { scheduledAt, source: 'FAILOVER', items: [item], order };
-    this.#tasks.run('run', () => this.#execute(request, job, around(this.#takeover(job))));
-  }
-
   #drop({ item, markedAt }: CrashedRun, reason: DropReason): void {
-    if (reason !== 'switched-off') this.#skip(this.#fireMarkedAt(markedAt), [item], reason, 'FAILOVER');
-  }
-
-  /** The planned time of a run of which only the mark is known: the last before it was marked. */
-  #fireMarkedAt(markedAt: number): number {
-    return this.#job.schedule?.previous(markedAt + 1) ?? markedAt;
-  }
-
-  /** What was taken over is this instance's whatever the assignment says, until it has been executed. */
-  #takeover(job: EquippedJob): Ownership {
-    const { failover } = this.#member;
-    const ordinary = this.#ownership(job);
-    return {
-      ...ordinary,
-      claim: (item) => this.#marks.claim(item, () => true, this.#member.witness),
-      giveBack: (_, items) => {
-        for (const item of items) failover.giveBack(item);
-        return true;
-      },
-      release: async (item, ended) => {
-        if (ended !== null) await failover.conclude(item);
-        await this.#marks.release(item);
-      },
-    };
+    if (reason !== 'switched-off') {
+      this.#skip(fireMarkedAt(this.#job.schedule, markedAt), [item], reason, 'FAILOVER');
+    }
   }
 
   // ---- leaving -------------------------------------------------------------------------------------------------------
@@ -520,7 +395,7 @@ export class JobRuntime implements Lifecycle {
     });
     this.#moveTo('draining');
     this.#once.close();
-    this.#emit('draining', { items: this.#fires.items, running: this.#runs.runningItems });
+    this.#emit('draining', { items: this.#firing.items, running: this.#runs.runningItems });
     const { clock, drain } = this.services;
     await leaveInOrder({
       jobName: this.jobName,
@@ -561,12 +436,7 @@ export class JobRuntime implements Lifecycle {
     for (const listener of listeners) listener();
   }
 
-  #skip(
-    scheduledAt: number,
-    items: readonly number[],
-    reason: SkipReason,
-    source: ExecutionSource = 'NORMAL_TRIGGER',
-  ): void {
+  #skip(scheduledAt: number, items: readonly number[], reason: SkipReason, source: ExecutionSource): void {
     if (items.length === 0) return;
     const { clock, identity } = this.services;
     const { instanceId } = identity;
