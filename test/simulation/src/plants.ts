@@ -211,12 +211,12 @@ export const PLANTS: readonly Plant[] = [
     file: 'coordination/failover.js',
     edits: [
       {
-        from: 'const judged = await this.#judge(items, request);\n        this.#awaitAll(judged, request.signal);\n        const work = judged.filter(({',
-        to: 'const judged = this.seen = await this.#judge(items, request);\n        const work = judged.filter(({',
+        from: 'const possible = await this.#possible(items, request);',
+        to: 'const possible = this.seen = await this.#possible(items, request);',
       },
       {
-        from: 'const judged = await this.#judge(items, request);\n        this.#awaitAll(judged, request.signal);\n        const work = judged.filter((one) =>',
-        to: 'const judged = this.seen;\n        const work = judged.filter((one) => items.includes(one.state.item) &&',
+        from: 'const work = await this.#possible(items, request);',
+        to: 'const work = this.seen.filter((one) => items.includes(one.state.item));',
       },
     ],
   },

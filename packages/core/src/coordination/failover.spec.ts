@@ -17,6 +17,7 @@ let failover: Failover;
 let taken: CrashedRun[];
 let dropped: [number, DropReason][];
 let places: number;
+let mayWait: boolean;
 let busy: number[];
 let woken: number;
 
@@ -26,9 +27,9 @@ const start = async (atomicCommit: boolean): Promise<void> => {
   registry = server.registry({ namespace: 'test', atomicCommit });
   other = server.registry({ namespace: 'test' });
   await Promise.all([registry.start(), other.start()]);
-  [taken, dropped, places, busy, woken] = [[], [], 9, [], 0];
+  [taken, dropped, places, mayWait, busy, woken] = [[], [], 9, true, [], 0];
   failover = new Failover(registry, 'job', ME, {
-    room: () => ({ places, busy }),
+    room: () => ({ places, mayWait, busy }),
     onTaken: (runs) => void taken.push(...runs),
     onDropped: ({ item }, reason) => void dropped.push([item, reason]),
     wake: () => void woken++,
@@ -214,6 +215,76 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
     expect(failover.searched).toBe(null);
     await search();
     expect(taken.map(({ item }) => item)).toEqual([1, 0, 2]);
+  });
+
+  it('takes without room what stands in the way of its own run, and nothing else', async () => {
+    await other.put(MARK, DEAD);
+    await other.put('job/sharding/1/running', DEAD);
+    places = 0;
+    failover.obstructed(1);
+    mayWait = false;
+    await search();
+    expect(taken).toEqual([]);
+    mayWait = true;
+    failover.reconsider();
+    await search();
+    expect(taken.map(({ item }) => item)).toEqual([1]);
+    expect(await nodes(0)).toEqual(['running']);
+  });
+
+  it('remembers what stood in its way until it turns out to be crashed', async () => {
+    const { id } = other.session;
+    await other.create('job/instances/10.0.0.4@-@later', '', 'ephemeral');
+    await other.put(MARK, '10.0.0.4@-@later');
+    places = 0;
+    failover.obstructed(0);
+    await search();
+    expect(taken).toEqual([]);
+    server.expire(id);
+    other = server.registry({ namespace: 'test' });
+    await other.start();
+    await search({ signs: '1:0' });
+    expect(taken).toMatchObject([{ item: 0 }]);
+  });
+
+  it('gives back what it takes while it leaves, so that nobody executes it here', async () => {
+    await other.put(MARK, DEAD);
+    const commit = registry.commit.bind(registry);
+    let withdrawn: Promise<void> | undefined;
+    registry.commit = async (stages) => {
+      withdrawn = failover.withdraw();
+      await settle();
+      return commit(stages);
+    };
+    await search();
+    await withdrawn;
+    expect(taken).toEqual([]);
+    expect(await nodes()).toEqual(['announced 0']);
+    await search({ signs: '1:0' });
+    expect(await nodes()).toEqual(['announced 0']);
+  });
+
+  it.each<[string, () => Promise<unknown>, () => Promise<unknown>]>([
+    ['a mark of somebody else', () => other.put(MARK, OTHER), () => other.remove(MARK)],
+    [
+      'a call of its own that goes on',
+      async () => {
+        busy = [0];
+      },
+      async () => {
+        busy = [];
+        failover.reconsider();
+      },
+    ],
+  ])('comes back to what it could not take because of %s that came before the latch', async (_, come, go) => {
+    await other.put('job/sharding/0/failovering', ME);
+    await whileWaiting(come);
+    expect(taken).toEqual([]);
+    await go();
+    await settle();
+    expect([woken > 0, failover.searched]).toEqual([true, null]);
+    await search();
+    expect(taken).toMatchObject([{ item: 0 }]);
   });
 
   it('takes away what nobody is to execute, and says why', async () => {

@@ -19,8 +19,11 @@ export interface CrashedRun {
 
 /** What failover asks of the job, and tells it. */
 export interface FailoverHooks {
-  /** How many crashed runs can be executed at once now, and which items not, because a call of theirs goes on here. */
-  room(): { readonly places: number; readonly busy: readonly number[] };
+  /**
+   * How many crashed runs can be executed at once now; whether one may wait here for its turn; and which items cannot be
+   * executed, because a call of theirs goes on here.
+   */
+  room(): { readonly places: number; readonly mayWait: boolean; readonly busy: readonly number[] };
   /** These are this instance's now, and to be executed at once. */
   onTaken(runs: readonly CrashedRun[]): void;
   /** Nobody is to execute this one. */
@@ -58,10 +61,15 @@ interface Judged {
  */
 export class Failover {
   #searched: string | null = FAILOVER_OFF;
+  #withdrawn = false;
+  /** What was last done inside the latch. */
+  #acting: Promise<unknown> | null = null;
   /** Items to look at although nothing is known to have changed. */
   readonly #suspects = new RareSet<number>();
   /** Items with a crashed run that this instance would take if it had room. */
   readonly #left = new RareSet<number>();
+  /** Items of which a mark kept this instance from running them itself. */
+  readonly #obstructed = new RareSet<number>();
   /** Runs that this instance signed for in this session. */
   readonly #taken = new RareMap<number, CrashedRun>();
   /** Those of them that were handed over to be executed. */
@@ -86,12 +94,22 @@ export class Failover {
     if (this.#searched !== FAILOVER_OFF) this.#searched = null;
     this.#taken.clear();
     this.#underway.clear();
+    this.#obstructed.clear();
   }
 
   /** Something stands in the way of this item, perhaps the mark of a crashed run. */
   suspect(item: number): void {
     this.#suspects.add(item);
     this.hooks.wake();
+  }
+
+  /**
+   * A mark keeps this instance from running the item. If it is that of a crashed run, that is executed here also without
+   * room: the item would wait here for its turn anyway, and where everybody is busy it would never run again.
+   */
+  obstructed(item: number): void {
+    this.#obstructed.add(item);
+    this.suspect(item);
   }
 
   /** A run has ended here: there may be room for what was left. */
@@ -130,8 +148,10 @@ export class Failover {
     this.suspect(item);
   }
 
-  /** The instance leaves: what it took and did not begin is for others; what it began is over. */
+  /** The instance leaves: what it took and did not begin is for others; what it began is over. It takes nothing more. */
   async withdraw(): Promise<void> {
+    this.#withdrawn = true;
+    await Promise.allSettled([this.#acting]);
     for (const item of this.#taken.keys()) {
       if (!this.#underway.has(item)) await this.registry.ensure(this.#at(layout.failoverItem(item)));
       await this.conclude(item);
@@ -140,23 +160,26 @@ export class Failover {
 
   /** Resolves to whether another pass may find something. */
   async #pass(items: readonly number[], request: FailoverSearch): Promise<boolean> {
-    const judged = await this.#judge(items, request);
-    this.#awaitAll(judged, request.signal);
-    const work = judged.filter(({ verdict }) => this.#isWork(verdict));
-    for (const { state } of work.filter((one) => this.#isBarred(one))) this.#left.add(state.item);
-    const possible = work.filter((one) => !this.#isBarred(one)).map(({ state }) => state.item);
+    const possible = await this.#possible(items, request);
     if (possible.length === 0) return false;
+    const found = possible.map(({ state }) => state.item);
     const latch = this.#at(layout.failoverLatch);
-    return withLatch(this.registry, latch, () => this.#act(possible, request), request.signal);
+    return withLatch(this.registry, latch, () => this.#actOn(found, request), request.signal);
+  }
+
+  /** A leave waits for it, and then gives back what was taken. */
+  async #actOn(items: readonly number[], request: FailoverSearch): Promise<boolean> {
+    if (this.#withdrawn) return false;
+    const acting = this.#act(items, request);
+    this.#acting = acting;
+    return acting;
   }
 
   /** Inside the latch. What was read outside may have changed: everything is read and judged again. */
   async #act(items: readonly number[], request: FailoverSearch): Promise<boolean> {
-    const judged = await this.#judge(items, request);
-    this.#awaitAll(judged, request.signal);
-    const work = judged.filter((one) => this.#isWork(one.verdict) && !this.#isBarred(one));
+    const work = await this.#possible(items, request);
     const crashed = work.filter(({ verdict }) => verdict.kind === 'take');
-    const share = crashed.slice(0, fairShare(crashed.length, request.instances, this.hooks.room().places));
+    const share = this.#share(crashed, request.instances);
     if (work.length > 0) await this.registry.ensure(this.#at(layout.failoverItems));
     await Promise.all(work.filter(({ verdict }) => verdict.kind === 'drop').map((one) => this.#drop(one)));
     const resumed = work.filter(({ verdict }) => verdict.kind === 'resume');
@@ -164,9 +187,33 @@ export class Failover {
       ...resumed.map(({ state }) => this.#resume(state)),
       ...share.map(({ state }) => this.#take(state)),
     ]);
-    for (const { item } of own) this.#underway.add(item);
+    // Whoever leaves gives them back.
+    if (this.#withdrawn) return false;
+    for (const { item } of own) {
+      this.#underway.add(item);
+      this.#obstructed.delete(item);
+    }
     if (own.length > 0) this.hooks.onTaken(own);
     return crashed.length > share.length;
+  }
+
+  /** What is to be done and can be. What cannot be done yet is looked at again when that may have changed. */
+  async #possible(items: readonly number[], request: FailoverSearch): Promise<Judged[]> {
+    const judged = await this.#judge(items, request);
+    for (const { state, verdict } of judged)
+      if (verdict.kind === 'wait') this.#await(state, verdict.until, request.signal);
+      else if (verdict.kind === 'nothing' && state.mark === null) this.#obstructed.delete(state.item);
+    const work = judged.filter(({ verdict }) => this.#isWork(verdict));
+    for (const { state } of work.filter((one) => this.#isBarred(one))) this.#left.add(state.item);
+    return work.filter((one) => !this.#isBarred(one));
+  }
+
+  /** What stands in this instance's own way, and as much of the rest as is its share. */
+  #share(crashed: readonly Judged[], instances: number): Judged[] {
+    const own = crashed.filter(({ state }) => this.#obstructed.has(state.item));
+    const others = crashed.filter((one) => !own.includes(one));
+    const { places } = this.hooks.room();
+    return [...own, ...others.slice(0, Math.max(0, fairShare(crashed.length, instances, places) - own.length))];
   }
 
   async #judge(items: readonly number[], { failover, itemCount }: FailoverSearch): Promise<Judged[]> {
@@ -177,10 +224,6 @@ export class Failover {
     return states.map((state) => ({ state, verdict: verdictOn(state, presenceOf, self) }));
   }
 
-  #awaitAll(judged: readonly Judged[], signal: AbortSignal): void {
-    for (const { state, verdict } of judged) if (verdict.kind === 'wait') this.#await(state, verdict.until, signal);
-  }
-
   #isWork({ kind }: Verdict): boolean {
     return kind === 'take' || kind === 'resume' || kind === 'drop';
   }
@@ -188,8 +231,9 @@ export class Failover {
   /** Whether this instance cannot execute it now. */
   #isBarred({ state, verdict }: Judged): boolean {
     if (verdict.kind === 'drop') return false;
-    const { places, busy } = this.hooks.room();
-    return busy.includes(state.item) || (verdict.kind === 'take' && places < 1);
+    const { places, mayWait, busy } = this.hooks.room();
+    if (busy.includes(state.item)) return true;
+    return verdict.kind === 'take' && places < 1 && !(mayWait && this.#obstructed.has(state.item));
   }
 
   async #take(state: ItemState): Promise<CrashedRun> {

@@ -126,6 +126,11 @@ export class JobRuns {
     return this.#busy.has(item);
   }
 
+  /** Whether everything was told to end. */
+  get isAborted(): boolean {
+    return this.#stopped !== null;
+  }
+
   /** Resolves when no item is busy and no listener or error handler is at work. */
   async idle(): Promise<void> {
     while (this.#open > 0) {

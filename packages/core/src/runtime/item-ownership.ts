@@ -1,6 +1,6 @@
 import type { JobMember } from '../coordination/job-member.js';
 import type { Claim, RunningMarks } from '../coordination/running-marks.js';
-import type { Ownership } from '../execution/job-run.js';
+import type { JobRuns, Ownership } from '../execution/job-run.js';
 import type { TriggeredRuns } from '../execution/triggered-runs.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { Firing } from './firing.js';
@@ -9,6 +9,7 @@ import type { Firing } from './firing.js';
 export interface OwnershipParts {
   readonly member: JobMember;
   readonly marks: RunningMarks;
+  readonly runs: JobRuns;
   readonly firing: Firing;
   readonly triggered: TriggeredRuns;
 }
@@ -42,15 +43,17 @@ async function mark(
 ): Promise<Claim> {
   const claim = await marks.claim(item, isCurrent, failover ? member.witness : null);
   // It may be a mark that nobody will take away any more.
-  if (!claim.claimed && claim.reason === 'running-elsewhere') member.failover.suspect(item);
+  if (!claim.claimed && claim.reason === 'running-elsewhere') member.failover.obstructed(item);
   return claim;
 }
 
 /** What was taken over is this instance's whatever the assignment says, until it has been executed. */
 export function takenItems(parts: OwnershipParts, definition: JobDefinition): Ownership {
-  const { member, marks } = parts;
+  const { member, marks, runs } = parts;
   return {
     ...assignedItems(parts, definition),
+    // Whoever leaves gives back what it has not begun.
+    mayStart: () => member.isConnected && !runs.isAborted,
     claim: (item) => marks.claim(item, () => true, member.witness),
     giveBack: (_, items) => {
       for (const item of items) member.failover.giveBack(item);

@@ -128,7 +128,13 @@ export class JobRuntime implements Lifecycle {
         this.#begin(request, this.#job, around(takenItems(this.#owned, this.#job.definition))),
       giveBack: (item) => this.#member.failover.giveBack(item),
     });
-    this.#owned = { member: this.#member, marks: this.#marks, firing: this.#firing, triggered: this.#triggered };
+    this.#owned = {
+      member: this.#member,
+      marks: this.#marks,
+      runs: this.#runs,
+      firing: this.#firing,
+      triggered: this.#triggered,
+    };
   }
 
   get jobName(): string {
@@ -351,7 +357,7 @@ export class JobRuntime implements Lifecycle {
       onSkipped: (scheduledAt, items, reason) => {
         if (reason !== 'cancelled') this.#skip(scheduledAt, items, reason, 'MANUAL_TRIGGER');
       },
-      onMarked: (item) => this.#member.failover.suspect(item),
+      onMarked: (item) => this.#member.failover.obstructed(item),
       unmarked: (item, signal) => untilAbsent(registry, jobPath(this.jobName, layout.running(item)), signal),
     };
   }
@@ -370,12 +376,12 @@ export class JobRuntime implements Lifecycle {
 
   // ---- failover ------------------------------------------------------------------------------------------------------
 
-  /** What is taken over runs at once or not here: there has to be a place for it in the pool. */
-  #room(): { places: number; busy: readonly number[] } {
+  /** What is taken over runs at once if possible: there has to be a place for it in the pool. */
+  #room(): ReturnType<MemberHooks['room']> {
     const busy = this.#runs.runningItems;
     const fires = this.#state === 'active' || this.#state === 'starting';
     const starts = fires && this.#firing.pauseAt(this.services.clock.now()) === null;
-    return { places: starts ? Math.max(0, this.#job.poolSize - busy.length) : 0, busy };
+    return { places: starts ? Math.max(0, this.#job.poolSize - busy.length) : 0, mayWait: starts, busy };
   }
 
   #drop({ item, markedAt }: CrashedRun, reason: DropReason): void {
