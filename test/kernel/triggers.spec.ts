@@ -181,6 +181,35 @@ describe.each([true, false])('a trigger, with transactions: %s', (atomicCommit) 
   });
 });
 
+describe('an instance that takes over a run that was asked for', () => {
+  it('executes it before it leaves, also if it is told to leave before it knows what was asked for', async () => {
+    const desk = new Desk();
+    begin(desk, { job: { failover: true } });
+    await cluster.start('a');
+    const b = await cluster.start('b');
+    desk.held = true;
+    const { id } = await b.engine.job(JOB).trigger({ items: [1] });
+    await settle();
+    desk.held = false;
+    const gate = deferred();
+    const children = b.registry.children.bind(b.registry);
+    b.registry.children = async (path) => {
+      if (path.endsWith('/triggers/open')) await gate.promise;
+      return children(path);
+    };
+    await cluster.kill('a');
+    await settle();
+    const left = cluster.stop('b');
+    await settle();
+    gate.resolve();
+    await left;
+    expect(desk.ran).toEqual(['a:1', 'b:1']);
+    const c = await cluster.start('c');
+    expect(await states(c, id)).toEqual(['1:done']);
+    expect((await c.registry.children(`${JOB}/sharding/1`))?.names).toEqual(['instance']);
+  });
+});
+
 describe('a trigger', () => {
   it('that nobody can run yet waits for an instance', async () => {
     const desk = new Desk();

@@ -75,6 +75,11 @@ export class SimulatedDriver implements Driver {
   disconnect(silent: boolean): void {
     this.#session?.disconnect(silent);
   }
+
+  /** Whether the connection is broken, and the client does not know it yet. */
+  get deceived(): boolean {
+    return this.#session?.deceived ?? false;
+  }
 }
 
 /** The client's end of a session, as a client library keeps it: one connection after the other, to any server. */
@@ -176,6 +181,10 @@ export class ClientSession implements DriverSession {
     if (!silent) timeline.after(delay() * 3, null, () => server.drop(link));
     // Who is gone does not hear of it any more.
     if (!this.parts.host.gone && (!silent || !this.#connected)) this.#disconnected();
+  }
+
+  get deceived(): boolean {
+    return this.#link !== null && this.#connected && this.#link.down.broken;
   }
 
   #connectSoon(delay: number): void {

@@ -4,6 +4,8 @@ import type { World } from './world.js';
 /** What keeps the world from being at rest, one sentence each; empty when it is. */
 export function unrest(world: World): string[] {
   if (world.processes.some((process) => process.leaving && !process.gone)) return ['somebody is still leaving'];
+  const deceived = world.living.find(({ driver }) => driver.deceived);
+  if (deceived !== undefined) return [`${deceived.name} does not know yet that its connection is broken`];
   return world.jobs.flatMap((job) => unrestOf(world, job));
 }
 

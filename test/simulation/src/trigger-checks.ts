@@ -1,4 +1,5 @@
 import type { Check } from './checks.js';
+import { hasGone } from './failover-checks.js';
 import type { Call } from './process.js';
 import type { World } from './world.js';
 
@@ -62,7 +63,7 @@ function onceForEachItem(world: World, runs: Map<string, Call[]>): Check {
       const last = former.at(-1);
       if (last === undefined) return null;
       const session = world.ledger.mark(last, last.token)?.session ?? 0n;
-      const crashed = !world.ensemble.leader.isAlive(session) || last.process.gone;
+      const crashed = hasGone(world, session) || last.process.gone;
       if (withFailover.has(call.jobName) && crashed) return null;
       return `${call.process.name} runs ${run}, which ${last.process.name} has run`;
     },

@@ -247,6 +247,69 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
     expect(taken).toMatchObject([{ item: 0 }]);
   });
 
+  it.each([true, false])(
+    'has a run that crashed in the way of one that was taken over executed after that, in the same session: %s',
+    async (isSameSession) => {
+      await other.put(MARK, DEAD);
+      await search();
+      // Somebody was faster, and dies as well.
+      await other.put(MARK, OTHER);
+      failover.giveBack(0);
+      await search({ signs: '0:0' });
+      for (const node of ['instances', 'extension/sessions']) await other.remove(`job/${node}/${OTHER}`);
+      await clock.advance(1000);
+      if (!isSameSession) {
+        await other.remove('job/sharding/0/failover');
+        for (const node of ['instances', 'extension/sessions']) {
+          await other.remove(`job/${node}/${ME}`);
+          await other.create(`job/${node}/${ME}`, '', 'ephemeral');
+        }
+        failover.reset();
+      }
+      await search({ signs: '1:0' });
+      expect(taken.slice(1)).toEqual([{ item: 0, from: isSameSession ? DEAD : ME, markedAt: 1000 }]);
+      expect(await nodes()).toEqual(['failover', 'failovering', 'announced 0']);
+      woken = 0;
+      await failover.conclude(0);
+      expect([woken, failover.searched]).toEqual([1, null]);
+      await search({ signs: '1:0' });
+      expect(taken.slice(2)).toEqual([{ item: 0, from: OTHER, markedAt: 1000 }]);
+      await failover.conclude(0);
+      expect(await nodes()).toEqual([]);
+    },
+  );
+
+  it('takes nothing once its instance is about to leave', async () => {
+    await other.put(MARK, DEAD);
+    failover.close();
+    await search();
+    expect(taken).toEqual([]);
+    expect(await nodes()).toEqual(['running']);
+  });
+
+  it('says of what it gives back whose run it was', async () => {
+    await other.put(MARK, DEAD);
+    await search();
+    failover.giveBack(0);
+    await failover.withdraw();
+    await clock.advance(1000);
+    const heir = new Failover(other, 'job', OTHER, {
+      room: () => ({ places, mayWait, busy }),
+      onTaken: (runs) => void taken.push(...runs),
+      onDropped: () => undefined,
+      wake: () => undefined,
+      background: () => undefined,
+    });
+    await heir.search({
+      signs: '1:0',
+      failover: true,
+      itemCount: 9,
+      instances: 1,
+      signal: new AbortController().signal,
+    });
+    expect(taken.slice(1)).toEqual([{ item: 0, from: DEAD, markedAt: 1000 }]);
+  });
+
   it('gives back what it takes while it leaves, so that nobody executes it here', async () => {
     await other.put(MARK, DEAD);
     const commit = registry.commit.bind(registry);

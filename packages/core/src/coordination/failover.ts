@@ -1,7 +1,16 @@
 import { ElasticJobError, RegistryError } from '../foundation/errors.js';
 import { RareMap, RareSet } from '../foundation/rare-map.js';
 import type { Operation, Registry } from '../registry/registry.js';
-import { type DropReason, fairShare, type ItemState, type Searcher, type Verdict, verdictOn } from './crashed-run.js';
+import { decodeAnnouncement, encodeAnnouncement } from './crash-announcement.js';
+import {
+  type DropReason,
+  fairShare,
+  type ItemState,
+  type Searcher,
+  type SignedNode,
+  type Verdict,
+  verdictOn,
+} from './crashed-run.js';
 import { knownItems, readItems, readPresences } from './crashed-run-reader.js';
 import { jobPath, layout } from './job-layout.js';
 import { withLatch } from './latch.js';
@@ -61,7 +70,7 @@ interface Judged {
  */
 export class Failover {
   #searched: string | null = FAILOVER_OFF;
-  #withdrawn = false;
+  #closed = false;
   /** What was last done inside the latch. */
   #acting: Promise<unknown> | null = null;
   /** Items to look at although nothing is known to have changed. */
@@ -137,9 +146,9 @@ export class Failover {
 
   /** The run was executed. Called before its mark goes, so that nobody finds a takeover without one. */
   async conclude(item: number): Promise<void> {
-    await Promise.all([this.#forget(layout.failovering(item)), this.#forget(layout.failover(item))]);
-    this.#taken.delete(item);
-    this.#underway.delete(item);
+    await this.#conclude(item);
+    // Another run of it may have crashed before this one could begin.
+    this.suspect(item);
   }
 
   /** The run could not be executed now: it stays this instance's, and is looked at again. */
@@ -148,14 +157,26 @@ export class Failover {
     this.suspect(item);
   }
 
-  /** The instance leaves: what it took and did not begin is for others; what it began is over. It takes nothing more. */
+  /** The instance is about to leave: it takes nothing more. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** The instance leaves: what it took and did not begin is for others; what it began is over. */
   async withdraw(): Promise<void> {
-    this.#withdrawn = true;
+    this.close();
     await Promise.allSettled([this.#acting]);
     for (const item of this.#taken.keys()) {
-      if (!this.#underway.has(item)) await this.registry.ensure(this.#at(layout.failoverItem(item)));
-      await this.conclude(item);
+      const run = this.#underway.has(item) ? undefined : this.#taken.get(item);
+      if (run !== undefined) await this.registry.ensure(this.#at(layout.failoverItem(item)), encodeAnnouncement(run));
+      await this.#conclude(item);
     }
+  }
+
+  async #conclude(item: number): Promise<void> {
+    await Promise.all([this.#forget(layout.failovering(item)), this.#forget(layout.failover(item))]);
+    this.#taken.delete(item);
+    this.#underway.delete(item);
   }
 
   /** Resolves to whether another pass may find something. */
@@ -169,7 +190,7 @@ export class Failover {
 
   /** A leave waits for it, and then gives back what was taken. */
   async #actOn(items: readonly number[], request: FailoverSearch): Promise<boolean> {
-    if (this.#withdrawn) return false;
+    if (this.#closed) return false;
     const acting = this.#act(items, request);
     this.#acting = acting;
     return acting;
@@ -188,7 +209,7 @@ export class Failover {
       ...share.map(({ state }) => this.#take(state)),
     ]);
     // Whoever leaves gives them back.
-    if (this.#withdrawn) return false;
+    if (this.#closed) return false;
     for (const { item } of own) {
       this.#underway.add(item);
       this.#obstructed.delete(item);
@@ -238,29 +259,37 @@ export class Failover {
 
   async #take(state: ItemState): Promise<CrashedRun> {
     const { item, announced } = state;
-    const run = await this.#describe(state);
+    const next = laterRun(state);
+    const run = await this.#describe(next === null ? state : { ...state, mark: null });
     // Before it is known whether it worked: if the answer is lost, the next search finds it signed.
     this.#taken.set(item, run);
     const [note, announcement] = [this.#at(layout.failovering(item)), this.#at(layout.failoverItem(item))];
     await this.#commit([
-      announced ? [] : [{ kind: 'create', path: announcement, value: '', mode: 'persistent' }],
+      announced
+        ? []
+        : [{ kind: 'create', path: announcement, value: encodeAnnouncement(next ?? run), mode: 'persistent' }],
       this.#removals(state),
       // First what decides whose it is.
       [{ kind: 'create', path: note, value: this.instanceId, mode: 'persistent' }],
       [{ kind: 'create', path: this.#at(layout.failover(item)), value: this.instanceId, mode: 'ephemeral' }],
-      [{ kind: 'remove', path: announcement }],
+      next === null ? [{ kind: 'remove', path: announcement }] : [],
     ]);
     return run;
   }
 
   async #resume(state: ItemState): Promise<CrashedRun> {
     const { item, mark, announced } = state;
-    const run = this.#taken.get(item) ?? (await this.#describe(state));
+    const next = laterRun(state);
+    const run = this.#taken.get(item) ?? (await this.#describe(next === null ? state : { ...state, mark: null }));
     this.#taken.set(item, run);
     await this.#sign(this.#at(layout.failover(item)));
+    const announcement = this.#at(layout.failoverItem(item));
     await this.#commit([
+      next === null || announced
+        ? []
+        : [{ kind: 'create', path: announcement, value: encodeAnnouncement(next), mode: 'persistent' }],
       this.#removals({ item, mark, takeover: null }),
-      announced ? [{ kind: 'remove', path: this.#at(layout.failoverItem(item)) }] : [],
+      next === null && announced ? [{ kind: 'remove', path: announcement }] : [],
     ]);
     return run;
   }
@@ -290,10 +319,10 @@ export class Failover {
 
   async #describe({ item, mark, takeover }: ItemState): Promise<CrashedRun> {
     const node = mark ?? takeover;
-    if (node !== null) return { item, from: node.instanceId, markedAt: node.ctime };
+    if (node !== null) return crashedRun(item, node);
     const announcement = await this.registry.read(this.#at(layout.failoverItem(item)));
     if (announcement === null) throw interfered(this.#at(layout.failoverItem(item)), 'NO_NODE');
-    return { item, from: null, markedAt: announcement.stat.ctime };
+    return { item, ...decodeAnnouncement(announcement.value, announcement.stat.ctime) };
   }
 
   /** Only members that do not wait for the latch, and people, can have changed anything meanwhile. */
@@ -329,6 +358,19 @@ export class Failover {
   #at(path: string): string {
     return jobPath(this.jobName, path);
   }
+}
+
+/**
+ * A run that crashed before one that was taken over could begin: somebody else's mark was in its way. It is announced, and
+ * executed after that.
+ */
+function laterRun({ item, mark, takeover }: ItemState): CrashedRun | null {
+  if (mark === null || takeover === null || mark.instanceId === takeover.instanceId) return null;
+  return crashedRun(item, mark);
+}
+
+function crashedRun(item: number, { instanceId, ctime }: SignedNode): CrashedRun {
+  return { item, from: instanceId, markedAt: ctime };
 }
 
 function interfered(path: string, reason: string): RegistryError {

@@ -132,6 +132,8 @@ export class OnceBarrier {
    * @param mayRun whether somebody may be executing what was marked and not run here: that is waited for.
    */
   async excuse(round: OnceRound, skipped: readonly number[], mayRun: boolean, signal: AbortSignal): Promise<void> {
+    // Whoever stood still goes by what it knew before. With this answer comes all that has happened since.
+    if (await this.#untilDone(signal, () => this.#hasEnded(round))) return;
     const items = await this.#ownOf(round, skipped, signal);
     if (items.length === 0) return;
     while (mayRun && (await this.#untilDone(signal, () => this.#anyMarked(items)))) {

@@ -149,10 +149,15 @@ export class JobRuns {
    * Runs the items for one fire and resolves when all of them have settled. Rejects only where the job's error handler
    * says that a failure fails the run (THROW).
    */
-  async run(request: RunRequest, job: RunnableJob, ownership: Ownership): Promise<void> {
+  run(request: RunRequest, job: RunnableJob, ownership: Ownership): Promise<void> {
+    return this.prepare(() => this.#run(request, job, ownership));
+  }
+
+  /** Counts what leads to a run as a part of it: nothing is {@link idle} until the work has settled. */
+  async prepare(work: () => Promise<void>): Promise<void> {
     this.#open += 1;
     try {
-      await this.#run(request, job, ownership);
+      await work();
     } finally {
       this.#open -= 1;
       if (this.#open === 0) {

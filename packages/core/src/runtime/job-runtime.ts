@@ -122,6 +122,7 @@ export class JobRuntime implements Lifecycle {
       logger,
       tasks,
       triggered: this.#triggered,
+      runs: this.#runs,
       schedule: () => this.#job.schedule,
       run: (request) => this.#run(request),
       runAsked: (request, around) =>
@@ -415,6 +416,7 @@ export class JobRuntime implements Lifecycle {
         this.#timer.set(null);
         this.#reconcile?.cancel();
         this.#triggered.stop();
+        this.#member.failover.close();
       },
       giveUp: async () => {
         await this.#member.failover.withdraw();

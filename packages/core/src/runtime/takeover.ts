@@ -1,5 +1,5 @@
 import type { CrashedRun } from '../coordination/failover.js';
-import type { Ownership, RunRequest } from '../execution/job-run.js';
+import type { JobRuns, Ownership, RunRequest } from '../execution/job-run.js';
 import type { AdoptedRun, TriggeredRuns } from '../execution/triggered-runs.js';
 import { messageOf } from '../foundation/errors.js';
 import type { TaskGroup } from '../foundation/lifecycle.js';
@@ -12,6 +12,8 @@ export interface TakeoverParts {
   readonly logger: Logger;
   readonly tasks: TaskGroup;
   readonly triggered: TriggeredRuns;
+  /** Where what leads to a run counts as one. */
+  readonly runs: JobRuns;
   /** The job's schedule now; `null` = it has none. */
   schedule(): CronSchedule | null;
   /** Begins a run of items that were taken over. */
@@ -42,9 +44,9 @@ export class Takeover {
   }
 
   #adopt(run: CrashedRun): void {
-    const { logger, tasks, triggered } = this.parts;
+    const { logger, tasks, triggered, runs } = this.parts;
     this.#adopting.add(run.item);
-    tasks.run('takeover', async () => {
+    const adopt = async (): Promise<void> => {
       try {
         const adopted = await triggered.adopt(run);
         if (adopted === null) this.#rerun([run]);
@@ -54,7 +56,8 @@ export class Takeover {
         this.parts.giveBack(run.item);
       }
       this.#adopting.delete(run.item);
-    });
+    };
+    tasks.run('takeover', () => runs.prepare(adopt));
   }
 
   #rerun(runs: readonly CrashedRun[]): void {
