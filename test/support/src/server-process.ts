@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastLines } from './command.js';
@@ -161,7 +162,9 @@ class LocalServer implements ServerProcess {
   async #serves(): Promise<boolean> {
     try {
       // An ensemble member answers `ruok` before it has a leader, but says its mode only when it serves.
-      return (await this.fourLetter('srvr')).includes('Mode: ');
+      if (!(await this.fourLetter('srvr')).includes('Mode: ')) return false;
+      // The port for TLS is opened after the other.
+      return this.securePort === undefined || (await isOpen(this.securePort));
     } catch {
       return false;
     }
@@ -182,6 +185,19 @@ class LocalServer implements ServerProcess {
     child.kill(signal);
     child.ref();
     await ended;
+  }
+}
+
+/** Whether somebody listens. */
+async function isOpen(port: number): Promise<boolean> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
   }
 }
 

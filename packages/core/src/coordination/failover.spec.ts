@@ -18,6 +18,7 @@ let taken: CrashedRun[];
 let dropped: [number, DropReason][];
 let places: number;
 let mayWait: boolean;
+let own: number[];
 let busy: number[];
 let woken: number;
 
@@ -27,9 +28,9 @@ const start = async (atomicCommit: boolean): Promise<void> => {
   registry = server.registry({ namespace: 'test', atomicCommit });
   other = server.registry({ namespace: 'test' });
   await Promise.all([registry.start(), other.start()]);
-  [taken, dropped, places, mayWait, busy, woken] = [[], [], 9, true, [], 0];
+  [taken, dropped, places, mayWait, own, busy, woken] = [[], [], 9, true, [], [], 0];
   failover = new Failover(registry, 'job', ME, {
-    room: () => ({ places, mayWait, busy }),
+    room: () => ({ places, mayWait, own, busy }),
     onTaken: (runs) => void taken.push(...runs),
     onDropped: ({ item }, reason) => void dropped.push([item, reason]),
     wake: () => void woken++,
@@ -232,6 +233,20 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
     expect(await nodes(0)).toEqual(['running']);
   });
 
+  it('lets the crashed run of its own item wait for its turn if there is no room twice', async () => {
+    for (const item of [0, 1]) {
+      await other.ensure(`job/sharding/${item}`);
+      await other.put(`job/leader/failover/items/${item}`, '');
+    }
+    places = 0;
+    own = [0];
+    await search();
+    expect(taken).toEqual([]);
+    failover.reconsider();
+    await search();
+    expect(taken.map(({ item }) => item)).toEqual([0]);
+  });
+
   it('remembers what stood in its way until it turns out to be crashed', async () => {
     const { id } = other.session;
     await other.create('job/instances/10.0.0.4@-@later', '', 'ephemeral');
@@ -294,7 +309,7 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
     await failover.withdraw();
     await clock.advance(1000);
     const heir = new Failover(other, 'job', OTHER, {
-      room: () => ({ places, mayWait, busy }),
+      room: () => ({ places, mayWait, own, busy }),
       onTaken: (runs) => void taken.push(...runs),
       onDropped: () => undefined,
       wake: () => undefined,

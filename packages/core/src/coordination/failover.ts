@@ -26,13 +26,21 @@ export interface CrashedRun {
   readonly markedAt: number;
 }
 
+/** What an instance has room for. */
+export interface FailoverRoom {
+  /** How many crashed runs can be executed at once now. */
+  readonly places: number;
+  /** Whether one may wait here for its turn. */
+  readonly mayWait: boolean;
+  /** The items of this instance. */
+  readonly own: readonly number[];
+  /** Items that cannot be executed, because a call of theirs goes on here. */
+  readonly busy: readonly number[];
+}
+
 /** What failover asks of the job, and tells it. */
 export interface FailoverHooks {
-  /**
-   * How many crashed runs can be executed at once now; whether one may wait here for its turn; and which items cannot be
-   * executed, because a call of theirs goes on here.
-   */
-  room(): { readonly places: number; readonly mayWait: boolean; readonly busy: readonly number[] };
+  room(): FailoverRoom;
   /** These are this instance's now, and to be executed at once. */
   onTaken(runs: readonly CrashedRun[]): void;
   /** Nobody is to execute this one. */
@@ -77,8 +85,11 @@ export class Failover {
   readonly #suspects = new RareSet<number>();
   /** Items with a crashed run that this instance would take if it had room. */
   readonly #left = new RareSet<number>();
-  /** Items of which a mark kept this instance from running them itself. */
-  readonly #obstructed = new RareSet<number>();
+  /**
+   * Items of this instance whose crashed run may wait here for its turn: there was no room for it anywhere at once, and
+   * where everybody is busy all the time it would never be executed.
+   */
+  readonly #inTurn = new RareSet<number>();
   /** Runs that this instance signed for in this session. */
   readonly #taken = new RareMap<number, CrashedRun>();
   /** Those of them that were handed over to be executed. */
@@ -103,7 +114,7 @@ export class Failover {
     if (this.#searched !== FAILOVER_OFF) this.#searched = null;
     this.#taken.clear();
     this.#underway.clear();
-    this.#obstructed.clear();
+    this.#inTurn.clear();
   }
 
   /** Something stands in the way of this item, perhaps the mark of a crashed run. */
@@ -112,12 +123,9 @@ export class Failover {
     this.hooks.wake();
   }
 
-  /**
-   * A mark keeps this instance from running the item. If it is that of a crashed run, that is executed here also without
-   * room: the item would wait here for its turn anyway, and where everybody is busy it would never run again.
-   */
+  /** A mark keeps this instance from running its item, perhaps that of a crashed run that nobody had room for. */
   obstructed(item: number): void {
-    this.#obstructed.add(item);
+    this.#inTurn.add(item);
     this.suspect(item);
   }
 
@@ -212,7 +220,7 @@ export class Failover {
     if (this.#closed) return false;
     for (const { item } of own) {
       this.#underway.add(item);
-      this.#obstructed.delete(item);
+      this.#inTurn.delete(item);
     }
     if (own.length > 0) this.hooks.onTaken(own);
     return crashed.length > share.length;
@@ -223,15 +231,20 @@ export class Failover {
     const judged = await this.#judge(items, request);
     for (const { state, verdict } of judged)
       if (verdict.kind === 'wait') this.#await(state, verdict.until, request.signal);
-      else if (verdict.kind === 'nothing' && state.mark === null) this.#obstructed.delete(state.item);
+      else if (verdict.kind === 'nothing' && state.mark === null) this.#inTurn.delete(state.item);
     const work = judged.filter(({ verdict }) => this.#isWork(verdict));
-    for (const { state } of work.filter((one) => this.#isBarred(one))) this.#left.add(state.item);
-    return work.filter((one) => !this.#isBarred(one));
+    const possible = work.filter((one) => !this.#isBarred(one));
+    const { own } = this.hooks.room();
+    for (const { state } of work.filter((one) => !possible.includes(one))) {
+      this.#left.add(state.item);
+      if (own.includes(state.item)) this.#inTurn.add(state.item);
+    }
+    return possible;
   }
 
   /** What stands in this instance's own way, and as much of the rest as is its share. */
   #share(crashed: readonly Judged[], instances: number): Judged[] {
-    const own = crashed.filter(({ state }) => this.#obstructed.has(state.item));
+    const own = crashed.filter(({ state }) => this.#inTurn.has(state.item));
     const others = crashed.filter((one) => !own.includes(one));
     const { places } = this.hooks.room();
     return [...own, ...others.slice(0, Math.max(0, fairShare(crashed.length, instances, places) - own.length))];
@@ -254,7 +267,7 @@ export class Failover {
     if (verdict.kind === 'drop') return false;
     const { places, mayWait, busy } = this.hooks.room();
     if (busy.includes(state.item)) return true;
-    return verdict.kind === 'take' && places < 1 && !(mayWait && this.#obstructed.has(state.item));
+    return verdict.kind === 'take' && places < 1 && !(mayWait && this.#inTurn.has(state.item));
   }
 
   async #take(state: ItemState): Promise<CrashedRun> {

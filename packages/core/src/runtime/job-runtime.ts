@@ -382,7 +382,8 @@ export class JobRuntime implements Lifecycle {
     const busy = this.#runs.runningItems;
     const fires = this.#state === 'active' || this.#state === 'starting';
     const starts = fires && this.#firing.pauseAt(this.services.clock.now()) === null;
-    return { places: starts ? Math.max(0, this.#job.poolSize - busy.length) : 0, mayWait: starts, busy };
+    const places = starts ? Math.max(0, this.#job.poolSize - busy.length) : 0;
+    return { places, mayWait: starts, own: this.#firing.items, busy };
   }
 
   #drop({ item, markedAt }: CrashedRun, reason: DropReason): void {
