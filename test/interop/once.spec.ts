@@ -47,12 +47,9 @@ async function shared(
     return { java, ts };
   }
   const java = await cluster.javaMember(ONCE);
-  // Java assigns when it is to run.
-  await java.lifecycle.trigger(JOB);
-  await cluster.shared(java);
+  await cluster.sharedBy(java, java);
   const ts = await joinTs();
-  await java.lifecycle.trigger(JOB);
-  await cluster.shared(java, ts);
+  await cluster.sharedBy(java, java, ts);
   await cluster.until(() => cluster.runs.every(({ endedAt }) => endedAt !== null) && leftovers(cluster) === 0);
   return { java, ts };
 }

@@ -15,13 +15,9 @@ describe('a Java leader and a TypeScript leader', () => {
     const itemCount = 7;
     const cluster = await open({ cron: YEARLY, shardingTotalCount: itemCount, jobShardingStrategyType: strategy.type });
     const java = await cluster.javaMember();
-    // Java assigns when it is to run.
-    await java.lifecycle.trigger(JOB);
-    await cluster.shared(java);
+    await cluster.sharedBy(java, java);
     const members = [java, await cluster.tsMember(), await cluster.tsMember()];
-    await cluster.until(() => cluster.nodes.flags.length > 0);
-    await java.lifecycle.trigger(JOB);
-    await cluster.shared(...members);
+    await cluster.sharedBy(java, ...members);
     expect(cluster.nodes.leader).toBe(java.instanceId);
     const byJava = cluster.nodes.owners(itemCount);
     const instances = sortDescending(members.map(({ instanceId }) => ({ instanceId, serverIp: '', labels: {} })));

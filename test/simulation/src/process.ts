@@ -131,6 +131,7 @@ export class SimulatedProcess implements Host {
       logger,
       sessionTimeoutMilliseconds: sessionTimeoutMs,
       waitForRegistry: true,
+      wantsFirstNode: true,
       // Without retries it is not known what became of any request whose connection was lost.
       maxRetries: parts.random.chance(0.5) ? 0 : 3,
     });

@@ -92,6 +92,30 @@ describe('starting', () => {
   });
 });
 
+describe('a registry that wants the first node of a path to be there', () => {
+  const open = async (): Promise<Registry> => {
+    const driver = new MemoryServer({ clock: new ManualClock(0) }).driver({});
+    const registry = new SessionRegistry({ driver, describe: 'memory', namespace: 'n', wantsFirstNode: true });
+    await registry.start();
+    return registry;
+  };
+
+  it.each<[string, (registry: Registry) => Promise<unknown>]>([
+    ['an exclusive create', (registry) => registry.create('job/leader/instance', 'me', 'ephemeral')],
+    ['a create of the next in a sequence', (registry) => registry.create('job/latch/n-', '', 'ephemeral-sequential')],
+    ['an assertion', (registry) => registry.ensure('job/servers/10.0.0.1')],
+    ['a value', (registry) => registry.put('job/leader/sharding/necessary', '')],
+  ])('does not bring a job back that was removed, by %s below it', async (_, make) => {
+    const registry = await open();
+    await expect(make(registry)).rejects.toMatchObject({ code: 'NO_NODE' });
+    expect(await registry.read('job')).toBeNull();
+    await registry.create('job', 'class', 'persistent');
+    await make(registry);
+    expect((await registry.children('job'))?.names).toHaveLength(1);
+    await registry.stop();
+  });
+});
+
 describe('the local deadline', () => {
   it('gives a session up although the server still has it, and uses it no more', async () => {
     const { clock, server, registry } = single({ sessionTimeoutMilliseconds: 4_000 });

@@ -38,6 +38,11 @@ export interface SessionRegistryOptions extends RegistryOptions {
   readonly driver: Driver;
   /** Where the server is (its connect string), for messages. */
   readonly describe: string;
+  /**
+   * Whether the first node of a path, which is a job's own, is to be there already when something below it is made. Where
+   * it is missing that fails as `NO_NODE`, so that nobody who is still at work brings back a job that was removed.
+   */
+  readonly wantsFirstNode?: boolean | undefined;
 }
 
 /**
@@ -153,13 +158,13 @@ export class SessionRegistry implements Registry {
   async ensure(path: string, value = ''): Promise<void> {
     const full = this.#full(path);
     assertRequestSize(path, value);
-    await this.#requests.run(path, (driver) => ensure(driver, full, value));
+    await this.#requests.run(path, (driver) => ensure(driver, full, value, this.#top(path)));
   }
 
   async put(path: string, value: string): Promise<void> {
     const full = this.#full(path);
     assertRequestSize(path, value);
-    await this.#requests.run(path, (driver) => this.#put(driver, full, value));
+    await this.#requests.run(path, (driver) => this.#put(driver, path, full, value));
   }
 
   async write(path: string, value: string, version: number): Promise<WriteResult> {
@@ -283,12 +288,18 @@ export class SessionRegistry implements Registry {
     return this.#grouping;
   }
 
+  /** The node that is not made as a parent of what `path` names. */
+  #top(path: string): string | undefined {
+    return this.#options.wantsFirstNode === true ? this.#full(path.split('/', 1)[0] ?? path) : undefined;
+  }
+
   #full(path: string): string {
     return below(this.#root, validPath(path));
   }
 
   async #createSequential(path: string, full: string, value: string, mode: CreateMode): Promise<CreateResult> {
-    const send = (driver: DriverSession) => withParents(driver, full, () => driver.create(full, value, mode));
+    const send = (driver: DriverSession) =>
+      withParents(driver, full, () => driver.create(full, value, mode), this.#top(path));
     const made = await this.#requests.once(path, send);
     return { created: true, path: relativeTo(this.#root, made.path), czxid: made.czxid };
   }
@@ -321,7 +332,7 @@ export class SessionRegistry implements Registry {
     send: (driver: DriverSession) => Promise<{ readonly czxid: bigint }>,
   ): Promise<CreateResult> {
     try {
-      const { czxid } = await withParents(driver, full, () => send(driver));
+      const { czxid } = await withParents(driver, full, () => send(driver), this.#top(path));
       this.#requests.saw({ czxid, mzxid: czxid, pzxid: czxid });
       return { created: true, path, czxid };
     } catch (error) {
@@ -330,9 +341,9 @@ export class SessionRegistry implements Registry {
     }
   }
 
-  async #put(driver: DriverSession, full: string, value: string): Promise<void> {
+  async #put(driver: DriverSession, path: string, full: string, value: string): Promise<void> {
     while ((await this.#set(driver, full, value)) === null) {
-      if (await ensure(driver, full, value)) return;
+      if (await ensure(driver, full, value, this.#top(path))) return;
     }
   }
 

@@ -237,5 +237,5 @@ function zooKeeperRegistry(options: ZooKeeperOptions, common: { clock: Clock; lo
   const { sessionTimeoutMilliseconds = REGISTRY_DEFAULTS.sessionTimeoutMilliseconds } = options;
   const open = options.client === 'native' ? nativeDriver : wireDriver;
   const driver = open({ ...options, ...common, sessionTimeoutMilliseconds });
-  return new SessionRegistry({ ...options, ...common, driver, describe: connectString });
+  return new SessionRegistry({ ...options, ...common, driver, describe: connectString, wantsFirstNode: true });
 }
