@@ -4,7 +4,7 @@ import { type ClientKind, ClientSession } from './client.js';
 import { settled } from './determinism.js';
 import { Ensemble } from './ensemble.js';
 import { History } from './history.js';
-import { Ledger } from './ledger.js';
+import { Ledger, type Span } from './ledger.js';
 import { Operator } from './operator.js';
 import {
   type Call,
@@ -200,8 +200,12 @@ export class World implements Witness {
 
   /** Whose the items were for a fire, as the assignments tell that came into force before or after it; empty if unclear. */
   ownersFor(jobName: string, at: number): readonly (string | null)[] {
-    const plans = this.ledger.plans(jobName);
-    const spans = plans.flatMap((plan) => plan.spans.slice(0, 1).map((span) => ({ ...span, since: plan.since })));
+    // A plan whose flags came down too late was never in force, but the next one keeps its span, and so everybody goes by it.
+    const known = new Map<number, Span & { readonly since: number }>();
+    for (const { since, spans } of this.ledger.plans(jobName)) {
+      for (const span of spans) if (!known.has(span.after)) known.set(span.after, { ...span, since });
+    }
+    const spans = [...known.values()].sort((one, other) => one.after - other.after);
     const near = spans.filter(({ since }) => since > at - 2000 && since < at + 20_000);
     // Members remember only so many spans; who was away for longer than that may forget a fire.
     if (near.length > 3) return [];
