@@ -198,6 +198,12 @@ const OUTCOME_WITHIN = 12_000;
 
 function oneOutcomePerFire(world: World): Check {
   const outcomes = new Map<string, string[]>();
+  const started = new Map<string, number>();
+  /** With little room in the pool, or a handler that hangs, a run may not have ended although the fire is long past. */
+  const isUnderWay = (process: SimulatedProcess, jobName: string, item: number, at: number): boolean => {
+    const isBusy = process.handles.get(jobName)?.status().runningItems.includes(item) ?? false;
+    return isBusy && (started.get(`${jobName}/${item}@${process.instanceId}`) ?? 0) <= at;
+  };
   const note = (
     event: { jobName: string; scheduledAt: number },
     process: SimulatedProcess,
@@ -211,6 +217,7 @@ function oneOutcomePerFire(world: World): Check {
     promise: 'G4',
     words: 'each fire of an item with a live owner has exactly one outcome',
     traced(process, event) {
+      if (event.kind === 'item-started') started.set(`${nameOf(event)}@${process.instanceId}`, event.scheduledAt);
       if (event.kind === 'item-finished' && event.source === 'NORMAL_TRIGGER') {
         note(event, process, event.item, event.success ? 'success' : 'failure');
       }
@@ -234,6 +241,7 @@ function oneOutcomePerFire(world: World): Check {
             if (process === null) continue;
             const found = outcomes.get(`${job.name}/${item}@${at}@${process.instanceId}`) ?? [];
             if (found.length !== 1) {
+              if (found.length === 0 && isUnderWay(process, job.name, item, at)) continue;
               const seconds = ((at - world.start) / 1000).toFixed(3);
               return `${job.name}/${item} for ${at} (${seconds} s), owned by ${process.name}, has ${found.length} outcomes: ${found}`;
             }
