@@ -150,6 +150,8 @@ export class Server {
       // What was committed is on its way already; the answer follows it.
       if (outcome !== null) this.send({ transaction: null, entry, outcome });
       else if (before !== leader.zxid) throw new Error('a request that is not answered changed something');
+      // The session has gone elsewhere, perhaps to a connection that its client has given up: the server closes this one.
+      else this.#fromLeader.send(() => this.drop(entry.link));
     });
   }
 
