@@ -114,6 +114,27 @@ describe('an instance that leaves', () => {
     expect(cluster.ranAt(fire)).toEqual(['b:0', 'b:1', 'b:2']);
   });
 
+  it('is forgotten by the others also when the connection is lost while it takes its nodes away', async () => {
+    begin();
+    const a = await cluster.start('a');
+    const b = await cluster.start('b');
+    const { id } = a.registry.session;
+    const read = a.registry.read.bind(a.registry);
+    a.registry.read = async (path) => {
+      if (path.endsWith('/processing')) cluster.server.cut(id);
+      return read(path);
+    };
+    const removed = a.engine.remove(JOB);
+    await cluster.clock.advance(8 * SECOND);
+    await removed;
+    a.registry.read = read;
+    cluster.server.restore(id);
+    await cluster.clock.advance(SECOND);
+    expect(a.registry.session).toMatchObject({ id, state: 'connected' });
+    expect(b.engine.job(JOB).status().instances).toEqual([b.instanceId]);
+    expect((await b.registry.read(`${JOB}/leader/election/instance`))?.value).toBe(b.instanceId);
+  });
+
   it('is forgotten by the others also when it was removed while it registered in a new session', async () => {
     begin();
     const a = await cluster.start('a');

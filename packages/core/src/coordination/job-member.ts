@@ -225,12 +225,19 @@ export class JobMember {
   }
 
   async #deregister(): Promise<void> {
-    if (!(await this.#atRest())) {
-      this.#deregisterWhenBack();
-      return;
+    try {
+      if (await this.#atRest()) {
+        await resign(this.services.registry, this.jobName);
+        await this.#membership.leave();
+        return;
+      }
+    } catch (error) {
+      if (!ElasticJobError.is(error) || !error.retryable) throw error;
+      this.services.logger.warn('the connection was lost while this instance left the job', {
+        error: messageOf(error),
+      });
     }
-    await resign(this.services.registry, this.jobName);
-    await this.#membership.leave();
+    this.#deregisterWhenBack();
   }
 
   /**
