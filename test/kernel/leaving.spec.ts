@@ -1,3 +1,4 @@
+import type { Registry, TreeSnapshot } from '@elasticjob/core';
 import { deferred, settle } from '@elasticjob/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Cluster, type ClusterOptions, coordination, JOB, SECOND } from './cluster.js';
@@ -9,6 +10,45 @@ const begin = (options?: ClusterOptions): Cluster => {
 };
 afterEach(() => cluster.end());
 
+/** Keeps back what watches that are made from now on have to tell: they know only that there is something. */
+function delayedNews(registry: Registry): { hold(): void; release(): void } {
+  const watchTree = registry.watchTree.bind(registry);
+  const watches: { hold(): void; release(): void }[] = [];
+  registry.watchTree = async (root, selection, listener) => {
+    let held: TreeSnapshot | null = null;
+    const watch = await watchTree(root, selection, (before, after) => {
+      if (held === null) listener(before, after);
+    });
+    watches.push({
+      hold: () => {
+        held = watch.snapshot;
+      },
+      release: () => {
+        const before = held ?? watch.snapshot;
+        held = null;
+        listener(before, watch.snapshot);
+      },
+    });
+    return {
+      get snapshot() {
+        return held ?? watch.snapshot;
+      },
+      isFresh: (path) => held === null && watch.isFresh(path),
+      select: (wanted) => watch.select(wanted),
+      refresh: () => watch.refresh(),
+      close: () => watch.close(),
+    };
+  };
+  return {
+    hold: () => {
+      for (const watch of watches) watch.hold();
+    },
+    release: () => {
+      for (const watch of watches) watch.release();
+    },
+  };
+}
+
 describe('an instance that leaves', () => {
   it('gives its items away first, so that no fire is lost', async () => {
     begin();
@@ -19,6 +59,25 @@ describe('an instance that leaves', () => {
     expect(cluster.itemsAt(before)).toEqual([0, 1, 2]);
     expect(cluster.itemsAt(after)).toEqual([0, 1, 2]);
     expect(cluster.ranAt(after).filter((run) => run.startsWith('a:'))).toEqual([]);
+  });
+
+  it('waits for news of who is there that is on its way before it believes to be alone', async () => {
+    begin();
+    const a = await cluster.start('a');
+    await a.engine.remove(JOB);
+    const news = delayedNews(a.registry);
+    await a.engine.add(cluster.definition(), { execute: () => undefined });
+    await settle();
+    news.hold();
+    const b = await cluster.start('b');
+    const removed = a.engine.remove(JOB);
+    await settle();
+    expect(coordination(a).filter((event) => event === 'left')).toHaveLength(1);
+    news.release();
+    await cluster.clock.advance(SECOND);
+    await removed;
+    expect(coordination(a).slice(-4)).toEqual(['draining', 'resharded', 'assigned', 'left']);
+    expect(b.engine.job(JOB).status().items).toEqual([0, 1, 2]);
   });
 
   it('leaves no trace of itself but its server', async () => {

@@ -65,6 +65,9 @@ export interface MemberServices {
 /** What the reactions are decided by. */
 const ACTED_UPON = [layout.instances, layout.servers, layout.leader, layout.resharding, layout.plan] as const;
 
+/** What tells who could take items over. */
+const MEMBERS = [layout.instances, layout.servers] as const;
+
 /** Pause before something that failed for another reason than the session is tried again, milliseconds. */
 const RETRY_MS = 1000;
 
@@ -164,6 +167,11 @@ export class JobMember {
     if (this.hooks.goal()?.staticSharding) return [];
     const members = this.#view === null ? [] : availableMembers(this.#view);
     return members.map((member) => member.instanceId).filter((id) => id !== this.services.identity.instanceId);
+  }
+
+  /** Whether it is known that nobody could take this one's items: not as long as news of who is there is on its way. */
+  get isAlone(): boolean {
+    return this.successors.length === 0 && this.#sees(MEMBERS);
   }
 
   /** Whether the assignment in force was made without this instance, so that no fire after it is this one's. */

@@ -49,7 +49,7 @@ async function handOver({ member, clock, drain, until }: Leaver): Promise<void> 
   if (!member.isConnected) return;
   await member.drain();
   const patience = Math.min(drain.handoverTimeoutMs, drain.drainTimeoutMs);
-  await within(clock, patience, (signal) => until(() => member.isHandedOver || member.successors.length === 0, signal));
+  await within(clock, patience, (signal) => until(() => member.isHandedOver || member.isAlone, signal));
 }
 
 /** What cannot be taken away now goes with the session, or is taken for crashed. */
