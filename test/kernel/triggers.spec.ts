@@ -303,6 +303,38 @@ describe('a trigger', () => {
     expect(await states(b, id)).toEqual(['1:done']);
   });
 
+  it('that another instance gives back without having begun it is seen to by its owner', async () => {
+    const desk = new Desk();
+    begin(desk);
+    const a = await cluster.start('a');
+    const b = await cluster.start('b');
+    await a.engine.operations.commands.disable({ job: JOB, item: 1 });
+    await settle();
+    // As whoever owned the item a moment ago.
+    const hold = JSON.stringify({
+      v: 1,
+      instance: b.instanceId,
+      session: b.registry.session.id.toString(16),
+      since: 0,
+    });
+    const read = a.registry.read.bind(a.registry);
+    a.registry.read = async (path) => {
+      if (path.includes('/triggers/open/')) {
+        a.registry.read = read;
+        await b.registry.put(path, hold);
+      }
+      return read(path);
+    };
+    const { id } = await b.engine.job(JOB).trigger({ items: [1] });
+    await cluster.clock.advance(2 * SECOND);
+    expect(await states(b, id)).toEqual(['1:running']);
+    const [name = ''] = await open(a);
+    await b.registry.put(`${JOB}/extension/triggers/open/${name}`, '');
+    await cluster.clock.advance(2 * SECOND);
+    expect(await states(b, id)).toEqual(['1:skipped disabled']);
+    expect(await open(a)).toEqual([]);
+  });
+
   it('of chosen instances runs what they own', async () => {
     const desk = new Desk();
     begin(desk);

@@ -445,8 +445,6 @@ export class TriggeredRuns {
 
   /** A run that its instance has left behind is lost, unless somebody takes it over. */
   async #seeAfter(entry: TriggerEntry, hold: TriggerHold): Promise<boolean> {
-    const isThere = this.hooks.view()?.members.get(hold.instanceId)?.session === hold.session;
-    if (isThere) return false;
     const { ledger } = this.services;
     const state = await ledger.state(entry);
     if (state === null) {
@@ -457,7 +455,9 @@ export class TriggeredRuns {
       this.#held.delete(entry.name);
       return true;
     }
-    if (!(await ledger.isDead(entry, hold))) {
+    const isThere = this.hooks.view()?.members.get(hold.instanceId)?.session === hold.session;
+    // Whoever is there may give it back without beginning it, and nobody is told of that.
+    if (isThere || !(await ledger.isDead(entry, hold))) {
       this.#lookLater();
       return false;
     }
