@@ -3,13 +3,21 @@ import type { CommitResult, Operation, Registry } from '../registry/registry.js'
 import { jobPath, layout } from './job-layout.js';
 import { type JointClaim, type RunningMarks, unanswered } from './running-marks.js';
 import { decodeHold, encodeHold, entryNamed, runName, type TriggerEntry, type TriggerHold } from './trigger-entry.js';
-import { decodeTrigger, encodeOutcome, type TriggerOutcome, type TriggerRecord } from './trigger-record.js';
+import {
+  decodeOutcome,
+  decodeTrigger,
+  encodeOutcome,
+  type TriggerOutcome,
+  type TriggerRecord,
+} from './trigger-record.js';
 
 /** An entry as it stands in the registry. */
 export interface TriggerState {
   readonly entry: TriggerEntry;
   /** `null`: nobody has begun it. */
   readonly hold: TriggerHold | null;
+  /** How it is to end without being begun, which somebody is about to tell: then it is nobody's to begin. */
+  readonly ending: TriggerOutcome | null;
   readonly version: number;
 }
 
@@ -42,7 +50,9 @@ export class TriggerLedger {
   /** The entry as it stands; `null` if it has ended. */
   async state(entry: TriggerEntry): Promise<TriggerState | null> {
     const node = await this.registry.read(this.#path(entry));
-    return node === null ? null : { entry, hold: decodeHold(node.value), version: node.stat.version };
+    if (node === null) return null;
+    const { value, stat } = node;
+    return { entry, hold: decodeHold(value), ending: decodeOutcome(value), version: stat.version };
   }
 
   /**
@@ -53,7 +63,7 @@ export class TriggerLedger {
     entry: TriggerEntry,
     hold: TriggerHold,
     marks: { readonly marks: RunningMarks; readonly witness: bigint | null } | null,
-    from: TriggerState = { entry, hold: null, version: 0 },
+    from: TriggerState = { entry, hold: null, ending: null, version: 0 },
   ): Promise<TriggerTake> {
     const value = encodeHold(hold);
     for (let state = from; ; ) {
@@ -61,7 +71,7 @@ export class TriggerLedger {
       const claim = await this.#claim(entry, change, marks);
       if (claim.claimed) {
         const { fencingToken } = claim;
-        return { kind: 'taken', state: { entry, hold, version: state.version + 1 }, fencingToken };
+        return { kind: 'taken', state: { entry, hold, ending: null, version: state.version + 1 }, fencingToken };
       }
       if (claim.reason === 'running-elsewhere') return { kind: 'running-elsewhere' };
       const found = await this.state(entry);
@@ -73,15 +83,18 @@ export class TriggerLedger {
   }
 
   /**
-   * The run has ended: its outcome is told, and its entry and its mark go, in one transaction if that can be. `marks` is
-   * `null` if there is none. Resolves to whether it was told; `false`: somebody else has.
+   * The run has ended: its outcome is told, or that which it was about to end with, and its entry and its mark go, in one
+   * transaction if that can be. `marks` is `null` if there is none. Resolves to whether it was told; `false`: somebody
+   * else has, or has begun it.
    */
-  async conclude(state: TriggerState, outcome: TriggerOutcome, marks: RunningMarks | null = null): Promise<boolean> {
+  async conclude(found: TriggerState, outcome: TriggerOutcome, marks: RunningMarks | null = null): Promise<boolean> {
+    const state = found.hold === null ? await this.#withdrawn(found, outcome) : found;
+    if (state === null) return false;
     const { entry } = state;
     const told: Operation = {
       kind: 'create',
       path: this.#at(layout.triggerOutcome(entry.id, runName(entry))),
-      value: encodeOutcome(outcome),
+      value: encodeOutcome(state.ending ?? outcome),
       mode: 'persistent',
     };
     const gone: Operation = { kind: 'remove', path: this.#path(entry), version: state.version };
@@ -117,6 +130,18 @@ export class TriggerLedger {
   async entriesOf(item: number): Promise<TriggerEntry[]> {
     const names = (await this.registry.children(this.#at(layout.openTriggers)))?.names ?? [];
     return names.flatMap((name) => entryNamed(name) ?? []).filter((entry) => entry.item === item);
+  }
+
+  /**
+   * Without transactions an outcome is told before the entry goes. So that nobody begins the run in between, or after whoever
+   * tells has died there, the entry itself first says how it is to end. `null`: somebody has begun it, or it is gone.
+   */
+  async #withdrawn(state: TriggerState, ending: TriggerOutcome): Promise<TriggerState | null> {
+    if (this.registry.capabilities.atomicCommit) return state;
+    const { entry, version } = state;
+    const change: Operation = { kind: 'write', path: this.#path(entry), value: encodeOutcome(ending), version };
+    const { committed } = await this.#commit([[change]]);
+    return committed ? { ...state, ending, version: version + 1 } : null;
   }
 
   /** Without an item of its own an outcome cannot be told: the trigger was forgotten by hand, and only the entry goes. */

@@ -35,7 +35,7 @@ async function cancelRun(ledger: TriggerLedger, entry: TriggerEntry, now: number
   for (;;) {
     const state = await ledger.state(entry);
     if (state === null) return 'over';
-    if (state.hold !== null) return 'running';
+    if (state.hold !== null && state.ending === null) return 'running';
     const ended = { instanceId: null, startedAt: null, endedAt: now, message: null };
     if (await ledger.conclude(state, { ...ended, end: 'skipped', reason: 'cancelled' })) return 'cancelled';
   }
