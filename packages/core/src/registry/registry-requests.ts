@@ -28,6 +28,12 @@ export class RegistryRequests {
     return this.#seen;
   }
 
+  /** The session that a request belongs to which is asked for now. */
+  get epoch(): number {
+    const { state, epoch } = this.keeper.session;
+    return state === 'lost' ? epoch + 1 : epoch;
+  }
+
   /** Takes note of the transactions in an answer. */
   saw(...stats: readonly Pick<NodeStat, 'czxid' | 'mzxid' | 'pzxid'>[]): void {
     for (const { czxid, mzxid, pzxid } of stats) {
@@ -40,17 +46,17 @@ export class RegistryRequests {
    * used up, a request that was sent fails with the error of `unanswered`, by default `CONNECTION_LOSS`.
    */
   async run<T>(path: string, attempt: Attempt<T>, unanswered?: (path: string) => RegistryError): Promise<T> {
-    const epoch = this.#presentEpoch();
+    const { epoch } = this;
     let failed = 0;
     for (let tries = 1; tries <= this.policy.maxRetries + 1; tries++) {
       const link = this.#present(path, epoch, failed) ?? (await this.#link(path, epoch, failed, tries));
       if (link === null) continue;
       try {
         const result = await attempt(link.driver, failed > 0);
-        this.#assertAlive(path, epoch);
+        this.assertAlive(path, epoch);
         return result;
       } catch (error) {
-        this.#assertAlive(path, epoch, error);
+        this.assertAlive(path, epoch, error);
         if (!ElasticJobError.is(error, 'CONNECTION_LOSS')) throw error;
         failed = link.connection;
       }
@@ -70,25 +76,8 @@ export class RegistryRequests {
     });
   }
 
-  #presentEpoch(): number {
-    const { state, epoch } = this.keeper.session;
-    return state === 'lost' ? epoch + 1 : epoch;
-  }
-
-  /** The connection there is, if nothing failed on it yet: the usual case, in which there is nothing to wait for. */
-  #present(path: string, epoch: number, failed: number): Link | null {
-    if (failed > 0) return null;
-    this.#assertAlive(path, epoch);
-    return this.keeper.link;
-  }
-
-  async #link(path: string, epoch: number, failed: number, tries: number): Promise<Link | null> {
-    const link = await this.keeper.linkAfter(failed, backoff(this.policy, tries));
-    this.#assertAlive(path, epoch);
-    return link ?? this.keeper.link;
-  }
-
-  #assertAlive(path: string, expected: number, cause?: unknown): void {
+  /** Throws once the session that a request was asked for in is over: it is not to be sent in the next one. */
+  assertAlive(path: string, expected: number, cause?: unknown): void {
     const { state, epoch } = this.keeper.session;
     if (state === 'closed') {
       throw new RegistryError('REGISTRY_CLOSED', `${path}: the registry was stopped`, { path, cause });
@@ -97,6 +86,19 @@ export class RegistryRequests {
       const message = `${path}: the session ended before the answer came; read anew in the next one`;
       throw new RegistryError('SESSION_LOST', message, { path, cause, retryable: true });
     }
+  }
+
+  /** The connection there is, if nothing failed on it yet: the usual case, in which there is nothing to wait for. */
+  #present(path: string, epoch: number, failed: number): Link | null {
+    if (failed > 0) return null;
+    this.assertAlive(path, epoch);
+    return this.keeper.link;
+  }
+
+  async #link(path: string, epoch: number, failed: number, tries: number): Promise<Link | null> {
+    const link = await this.keeper.linkAfter(failed, backoff(this.policy, tries));
+    this.assertAlive(path, epoch);
+    return link ?? this.keeper.link;
   }
 
   #noConnection(path: string): RegistryError {

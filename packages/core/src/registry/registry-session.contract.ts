@@ -197,6 +197,18 @@ export function sessionContract(bench: Bench): void {
       expect(await registry.read('job/mark')).toBeNull();
     });
 
+    it('fails as session lost when the session ended while it waited for an earlier one of the same node', async () => {
+      const registry = await bench.open({ maxRetries: 100 });
+      await bench.harness.disconnect(registry);
+      await inState(registry, 'suspended');
+      const creates = ['one', 'other'].map((value) => registry.create('job/mark', value, 'persistent'));
+      const refused = creates.map((create) => expect(create).rejects.toMatchObject({ code: 'SESSION_LOST' }));
+      await bench.harness.elapse(registry.session.timeoutMs);
+      await bench.harness.reconnect(registry);
+      await Promise.all(refused);
+      expect(await registry.read('job/mark')).toBeNull();
+    });
+
     it.each([false, true])(
       'tells the truth about exclusive creates that were in flight, grouped: %s',
       async (grouped) => {

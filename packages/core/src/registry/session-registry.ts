@@ -139,9 +139,11 @@ export class SessionRegistry implements Registry {
     const full = this.#full(path);
     assertRequestSize(path, value);
     const former = this.#creating.get(full);
+    const { epoch } = this.#requests;
     const create = async (): Promise<CreateResult> => {
       // One at a time for each path, so that a node found after a lost answer is known not to be an earlier call's.
       await former?.catch(() => undefined);
+      this.#requests.assertAlive(path, epoch);
       return isSequential(mode)
         ? this.#createSequential(path, full, value, mode)
         : this.#createExclusive(path, full, value, mode, grouped);
