@@ -76,3 +76,30 @@ describe('a barrier that Java members share', () => {
     expect([calls, await names()]).toEqual([0, []]);
   });
 });
+
+describe('an item that is skipped', () => {
+  it("is not excused by an instance that learns meanwhile that the fire is another one's", async () => {
+    const clock = new ManualClock(1000);
+    const registry = new MemoryServer({ clock }).registry({ namespace: 'test' });
+    await registry.start();
+    let own = [0, 1];
+    const read = registry.read.bind(registry);
+    registry.read = async (path) => {
+      const node = await read(path);
+      // With the first answer comes the news of all that has changed before.
+      own = [1];
+      return node;
+    };
+    const members: OnceMembers = {
+      isThere: () => true,
+      sessionOf: () => null,
+      ownAmong: (items) => items.filter((item) => own.includes(item)),
+      isOrphan: () => false,
+    };
+    const barrier = new OnceBarrier(registry, clock, 'job', 'me', members);
+    const round = { phase: 'started', generation: '5000', scheduledAt: 5000, itemCount: 3 } as const;
+    await barrier.excuse(round, [0, 1], false, new AbortController().signal);
+    expect((await registry.children(STARTED))?.names).toEqual(['1']);
+    await registry.stop();
+  });
+});

@@ -132,23 +132,26 @@ export class OnceBarrier {
    * @param mayRun whether somebody may be executing what was marked and not run here: that is waited for.
    */
   async excuse(round: OnceRound, skipped: readonly number[], mayRun: boolean, signal: AbortSignal): Promise<void> {
-    // Whoever stood still goes by what it knew before. With this answer comes all that has happened since.
-    if (await this.#untilDone(signal, () => this.#hasEnded(round))) return;
-    const items = await this.#ownOf(round, skipped, signal);
-    if (items.length === 0) return;
-    while (mayRun && (await this.#untilDone(signal, () => this.#anyMarked(items)))) {
-      if (this.#closed.aborted) return;
-      await sleep(this.clock, LOOK_AGAIN_MS, signal);
-    }
     await this.#untilDone(signal, async () => {
-      if (!(await this.#arrive(round, items, null))) return;
-      const names = (await this.registry.children(this.#at(layout.arrivals(round.phase))))?.names ?? [];
-      if (names.length < round.itemCount) return;
-      // Somebody who waits sees to it, unless there is nobody: then nothing ran, and there is nothing to call for.
-      const { slots } = await this.#readSlots(round.phase);
-      const isSkipped = slots.every((slot) => arrivalAt(slot.value, round.generation)?.by === null);
-      if (isSkipped && missingItems(slots, round).length === 0) await this.#end(round, null, false);
+      // Whoever stood still goes by what it knew before. With this answer comes all that has happened since.
+      if (await this.#hasEnded(round)) return;
+      const items = await this.#ownOf(round, skipped, signal);
+      if (items.length === 0) return;
+      while (mayRun && (await this.#anyMarked(items))) {
+        if (this.#closed.aborted) return;
+        await sleep(this.clock, LOOK_AGAIN_MS, signal);
+      }
+      if (await this.#arrive(round, items, null)) await this.#endSkipped(round);
     });
+  }
+
+  /** Somebody who waits sees to the end of a round, unless there is nobody: then nothing ran, and there is nothing to call for. */
+  async #endSkipped(round: OnceRound): Promise<void> {
+    const names = (await this.registry.children(this.#at(layout.arrivals(round.phase))))?.names ?? [];
+    if (names.length < round.itemCount) return;
+    const { slots } = await this.#readSlots(round.phase);
+    const isSkipped = slots.every((slot) => arrivalAt(slot.value, round.generation)?.by === null);
+    if (isSkipped && missingItems(slots, round).length === 0) await this.#end(round, null, false);
   }
 
   async #ownOf({ scheduledAt }: OnceRound, items: readonly number[], signal: AbortSignal): Promise<number[]> {
