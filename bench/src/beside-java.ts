@@ -34,8 +34,14 @@ const EACH_SECOND = '0/1 * * * * ?';
 
 type Say = (progress: string) => void;
 
+/** What one side took for one subject: in words, and the number of it that the sides are compared by. */
+interface Took {
+  readonly figures: string;
+  readonly number: number;
+}
+
 /** What one side took for each of the subjects, in the order of the subjects. */
-type Answers = ReadonlyMap<string, string>;
+type Answers = ReadonlyMap<string, Took>;
 
 /**
  * How does the Java ElasticJob stand beside ours? The same jobs on the same server, one side after the other, each process
@@ -61,7 +67,7 @@ export const besideJava: Question = {
     try {
       const mine = await answersOf(zookeeper, ours, say);
       const theirs = await answersOf(zookeeper, java, say);
-      return [...mine].map(([subject, figures]): Figure => ({ subject, figures, java: theirs.get(subject) ?? '' }));
+      return [...mine].map(([subject, took]) => besideEachOther(subject, took, theirs.get(subject)));
     } finally {
       await zookeeper.stop();
     }
@@ -70,13 +76,19 @@ export const besideJava: Question = {
 
 async function answersOf(zookeeper: ZooKeeper, side: Contender, say: Say): Promise<Answers> {
   const tell: Say = (progress) => say(`${side.name}: ${progress}`);
-  const parts = [
-    await beingThere(zookeeper, side, tell),
-    await running(zookeeper, side, tell),
-    await losingInstances(zookeeper, side, tell),
-    await losingRuns(zookeeper, side, tell),
-  ];
-  return new Map(parts.flatMap((part) => [...part]));
+  const answers = new Map<string, Took>();
+  for (const part of [beingThere, running, losingRuns, losingInstances]) {
+    for (const [subject, took] of await part(zookeeper, side, tell)) {
+      tell(`  ${subject}: ${took.figures}`);
+      answers.set(subject, took);
+    }
+  }
+  return answers;
+}
+
+function besideEachOther(subject: string, { figures, number }: Took, theirs: Took | undefined): Figure {
+  const factor = theirs === undefined ? Number.NaN : theirs.number / number;
+  return { subject, figures, java: theirs?.figures ?? '', factor: Number.isFinite(factor) ? figure(factor) : '' };
 }
 
 // ---- one process -----------------------------------------------------------------------------------------------------
@@ -96,12 +108,14 @@ async function beingThere(zookeeper: ZooKeeper, side: Contender, say: Say): Prom
     const [idle, rested] = [await idleMeter.load(), usageOf(member.pid)];
     const processor = (rested.processorMs - after.processorMs) / (IDLE_SECONDS * 10);
     const subject = `${JOBS} jobs × ${ITEMS} items in one process`;
+    const startUpMs = after.processorMs - before.processorMs;
     return new Map([
-      [`${subject}, start-up, new jobs`, `${figure(seconds)} s, ${perUnit(load, JOBS, 'each')}`],
-      [`${subject}, processor of the start-up`, `${figure(after.processorMs - before.processorMs)} ms`],
-      [`${subject}, idle, per minute`, `${idleness(idle)}; processor ${figure(processor)} %`],
-      [`${subject}, memory (RSS) then`, `${figure(rested.residentMiB)} MiB`],
-      ['memory (RSS) of a process that is connected and has no job', `${figure(before.residentMiB)} MiB`],
+      [`${subject}, start-up, new jobs`, took(seconds, 's', perUnit(load, JOBS, 'each'))],
+      [`${subject}, processor of the start-up`, took(startUpMs, 'ms')],
+      [`${subject}, idle, per minute`, { figures: idleness(idle), number: idle.packets }],
+      [`${subject}, idle, processor`, took(processor, '%')],
+      [`${subject}, memory (RSS) then`, took(rested.residentMiB, 'MiB')],
+      ['memory (RSS) of a process that is connected and has no job', took(before.residentMiB, 'MiB')],
     ]);
   } finally {
     await crew.dismiss();
@@ -112,8 +126,10 @@ async function running(zookeeper: ZooKeeper, side: Contender, say: Say): Promise
   const marked = await costOfRunning(zookeeper, side, true, say);
   const free = await costOfRunning(zookeeper, side, false, say);
   return new Map([
-    ['per item and run', marked],
-    ['per item and run, monitorExecution off', free],
+    ['per item and run', marked.requests],
+    ['per item and run, processor', marked.processor],
+    ['per item and run, monitorExecution off', free.requests],
+    ['per item and run, monitorExecution off, processor', free.processor],
   ]);
 }
 
@@ -122,7 +138,7 @@ async function costOfRunning(
   side: Contender,
   monitorExecution: boolean,
   say: Say,
-): Promise<string> {
+): Promise<{ readonly requests: Took; readonly processor: Took }> {
   say(`${BUSY_JOBS} jobs every second, ${monitorExecution ? 'with' : 'without'} marks`);
   const crew = new Crew(zookeeper, side, monitorExecution ? 'marked' : 'free', LONG_SESSION_MS);
   try {
@@ -134,8 +150,10 @@ async function costOfRunning(
     await pause(BUSY_SECONDS * 1_000);
     const [load, after] = [await meter.load(), usageOf(member.pid)];
     const runs = crew.calls - calls;
-    const processor = figure((after.processorMs - before.processorMs) / runs);
-    return `${perUnit(load, runs, '')}; processor ${processor} ms (${figure(runs)} runs)`;
+    return {
+      requests: { figures: `${perUnit(load, runs, '')} (${figure(runs)} runs)`, number: load.packets / runs },
+      processor: took((after.processorMs - before.processorMs) / runs, 'ms'),
+    };
   } finally {
     await crew.dismiss();
   }
@@ -319,13 +337,21 @@ function idleness({ packets, bytes, writes }: ServerLoad): string {
 }
 
 /** Of several deaths, in the order in which they came. */
-function deaths(times: readonly (number | null)[]): string {
+function deaths(times: readonly (number | null)[]): Took {
   const known = times.filter((ms) => ms !== null);
   const missing = times.indexOf(null);
   if (missing < 0) return spread(known);
-  return `${spread(known)}; death ${missing + 1} of ${DEATHS} not within ${RE_OWN_LIMIT_MS / 1_000} s`;
+  const late = `death ${missing + 1} of ${DEATHS} not within ${RE_OWN_LIMIT_MS / 1_000} s`;
+  if (known.length === 0) return { figures: late, number: Number.NaN };
+  const { figures, number } = spread(known);
+  return { figures: `${figures}; ${late}`, number };
 }
 
-function spread(times: readonly number[]): string {
-  return `${figure(median(times))} ms (slowest of ${times.length}: ${figure(Math.max(...times))} ms)`;
+function spread(times: readonly number[]): Took {
+  const middle = median(times);
+  return took(middle, 'ms', `slowest of ${times.length}: ${figure(Math.max(...times))} ms`);
+}
+
+function took(number: number, unit: string, more = ''): Took {
+  return { figures: `${figure(number)} ${unit}${more === '' ? '' : `; ${more}`}`, number };
 }

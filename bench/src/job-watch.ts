@@ -2,6 +2,9 @@ import { systemClock } from '@elasticjob/core';
 import { type Deferred, deferred } from '@elasticjob/core/testing';
 import { type WatchEvent, ZooKeeper, ZooKeeperError } from '@elasticjob/zookeeper-client';
 
+/** How long a job may take to be shared before it is assigned anew, milliseconds. */
+const REST_LIMIT_MS = 15_000;
+
 /** What happened at a job's nodes: the deletion of an instance's node, and the end of a resharding. Monotonic, ms. */
 interface Crash {
   readonly instanceId: string;
@@ -31,13 +34,22 @@ export class JobWatch {
     return watch;
   }
 
-  /** Resolves when so many instances are there, each owns some of the items, and no flag is up. */
+  /**
+   * Resolves when so many instances are there, each owns some of the items, and no flag is up. A job that does not get
+   * there for long is assigned anew, as an operator would do: a Java leader overlooks who comes while it assigns.
+   */
   async shared(instances: number, items: number): Promise<void> {
-    for (;;) {
+    for (let askAt = systemClock.monotonic() + REST_LIMIT_MS; ; ) {
       const { promise } = this.#changed;
       const [owners, isFlagged] = [await this.#owners(items), await this.#isFlagged()];
       if (!isFlagged && !owners.includes(null) && new Set(owners).size === instances) return;
-      await promise;
+      const left = askAt - systemClock.monotonic();
+      if (left > 0) {
+        await withinMs(left, promise);
+        continue;
+      }
+      await this.#askForResharding();
+      askAt = systemClock.monotonic() + REST_LIMIT_MS;
     }
   }
 
@@ -89,6 +101,15 @@ export class JobWatch {
     if (path === `${this.root}/leader/sharding/necessary` && crash.deletedAt !== null) crash.assigned.resolve(at);
   }
 
+  /** Raises the flag, unless it is up. */
+  async #askForResharding(): Promise<void> {
+    try {
+      await this.client.create(`${this.root}/leader/sharding/necessary`, '');
+    } catch (error) {
+      if (!(error instanceof ZooKeeperError && error.code === 'NODE_EXISTS')) throw error;
+    }
+  }
+
   async #owners(items: number): Promise<(string | null)[]> {
     const paths = Array.from({ length: items }, (_, item) => `${this.root}/sharding/${item}/instance`);
     return Promise.all(paths.map((path) => this.#read(path)));
@@ -108,4 +129,12 @@ export class JobWatch {
       throw error;
     }
   }
+}
+
+/** Resolves with `promise`, or when the time is over. */
+async function withinMs(ms: number, promise: Promise<void>): Promise<void> {
+  const over = deferred();
+  const timer = systemClock.setTimer(ms, () => over.resolve());
+  await Promise.race([promise, over.promise]);
+  timer.cancel();
 }

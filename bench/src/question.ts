@@ -8,6 +8,8 @@ export interface Figure {
   readonly figures: string;
   /** The same of the ElasticJob for Java, where it was asked for. */
   readonly java?: string;
+  /** How many times as much it takes there; empty if that says nothing. */
+  readonly factor?: string;
   /** What was promised; left out where a figure is only told. */
   readonly budget?: { readonly promise: string; readonly met: boolean };
 }
