@@ -62,16 +62,16 @@ export class RunningMarks {
   /**
    * Marks the item together with another change: both are made, or neither. Unlike {@link claim} it does not ask whether
    * the assignment is current: the caller does, once this has resolved. Without transactions the mark comes first, and is
-   * taken back if the change is refused.
+   * taken back if the change is refused. Many are made together, as single marks are.
    */
   async claimWith(item: number, witness: bigint | null, change: Operation): Promise<JointClaim> {
     const path = this.#path(item);
     const mode = this.#attempt(item, witness);
     const mark: Operation = { kind: 'create', path, value: this.instanceId, mode };
-    let result = await this.registry.commit([[mark], [change]]);
+    let result = await this.registry.commit([[mark], [change]], TOGETHER);
     if (!result.committed && result.reason === 'NO_NODE' && result.operation.path === path) {
       await this.registry.ensure(jobPath(this.jobName, layout.item(item)));
-      result = await this.registry.commit([[mark], [change]]);
+      result = await this.registry.commit([[mark], [change]], TOGETHER);
     }
     if (!result.committed) {
       const isMarked = result.operation.path !== path && !this.registry.capabilities.atomicCommit;
@@ -102,7 +102,7 @@ export class RunningMarks {
 
   async #removeWith(item: number, changes: readonly Operation[]): Promise<CommitResult> {
     try {
-      return await this.registry.commit([changes, [{ kind: 'remove', path: this.#path(item) }]]);
+      return await this.registry.commit([changes, [{ kind: 'remove', path: this.#path(item) }]], TOGETHER);
     } catch (error) {
       throw ElasticJobError.is(error, 'RESULT_UNKNOWN') ? unanswered(error) : error;
     }

@@ -7,6 +7,9 @@ import { decodeTrigger, encodeTrigger, type TriggerRecord } from './trigger-reco
 /** Entries that are made by one request; the last of them goes together with what makes all of them count. */
 const ENTRIES_AT_ONCE = 1000;
 
+/** Many ask in the same instant: what makes their triggers goes in one transaction. */
+const TOGETHER = { grouped: true } as const;
+
 /** What a trigger came to. */
 export interface RequestedTrigger {
   readonly id: string;
@@ -82,18 +85,24 @@ async function commitWithParents(
   stages: readonly (readonly Operation[])[],
 ): Promise<boolean> {
   const wanted = stages.filter((stage) => stage.length > 0);
-  const ensureParents = (): Promise<unknown> =>
-    Promise.all(PARENTS.map((path) => registry.ensure(jobPath(jobName, path))));
   // Without transactions an attempt that fails leaves the stages before.
-  if (!registry.capabilities.atomicCommit) await ensureParents();
-  let result = await registry.commit(wanted);
+  if (!registry.capabilities.atomicCommit) await ensureParents(registry, jobName);
+  let result = await registry.commit(wanted, TOGETHER);
   if (!result.committed && result.reason === 'NO_NODE') {
-    await ensureParents();
-    result = await registry.commit(wanted);
+    await ensureParents(registry, jobName);
+    result = await registry.commit(wanted, TOGETHER);
   }
   if (result.committed || result.reason === 'NODE_EXISTS') return result.committed;
   const { path } = result.operation;
   throw new RegistryError('REGISTRY_FAILURE', `${path}: ${result.reason}: the trigger was not accepted`, { path });
+}
+
+/** They are there but for the first time, and to ask costs the server less than to make again what is there. */
+async function ensureParents(registry: Registry, jobName: string): Promise<void> {
+  const ensure = async (path: string): Promise<void> => {
+    if ((await registry.read(path)) === null) await registry.ensure(path);
+  };
+  await Promise.all(PARENTS.map((path) => ensure(jobPath(jobName, path))));
 }
 
 /** A key as the name of a node. */
@@ -140,10 +149,11 @@ function isOlder(id: string, now: number): boolean {
 /** First the key, so that it never leads to a trigger that is forgotten. */
 async function forget(registry: Registry, jobName: string, id: string): Promise<void> {
   const path = jobPath(jobName, layout.triggerRecord(id));
-  const node = await registry.read(path);
+  const [node, outcomes] = await Promise.all([registry.read(path), registry.children(path)]);
   const key = node === null ? null : (decodeTrigger(node.value)?.key ?? null);
   const keyPath = key === null ? null : jobPath(jobName, layout.triggerKey(keyName(key)));
   // It may be a later trigger's by now, if somebody died in the middle of this.
   if (keyPath !== null && (await registry.read(keyPath))?.value === id) await registry.remove(keyPath);
+  await Promise.all((outcomes?.names ?? []).map((name) => registry.remove(`${path}/${name}`, TOGETHER)));
   await registry.remove(path, { recursive: true });
 }

@@ -96,6 +96,8 @@ export interface RemovalOptions {
 export class JobCommands {
   /** How often a trigger was asked for here. */
   #triggered = 0;
+  /** Jobs whose old triggers are being forgotten here. */
+  readonly #forgetting = new Set<string>();
 
   constructor(
     private readonly registry: Registry,
@@ -216,7 +218,13 @@ export class JobCommands {
 
   /** What is remembered of triggers is bounded: whoever triggers takes away, now and then, what is too much. */
   async #forgetSometimes(jobName: string, { now, number }: TriggerMoment): Promise<void> {
-    if (number % FORGET_EVERY === 0) await forgetTriggers(this.registry, jobName, now);
+    if (number % FORGET_EVERY !== 0 || this.#forgetting.has(jobName)) return;
+    this.#forgetting.add(jobName);
+    try {
+      await forgetTriggers(this.registry, jobName, now);
+    } finally {
+      this.#forgetting.delete(jobName);
+    }
   }
 
   /**

@@ -1,5 +1,5 @@
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
-import type { DriverSession } from './driver.js';
+import type { DriverSession, MultiResult } from './driver.js';
 import { isRefusal, refusal } from './refusal.js';
 import type { Operation } from './registry.js';
 
@@ -18,10 +18,12 @@ export interface CommitDone {
 
 type Stages = readonly (readonly Operation[])[];
 
-/** All stages as one transaction. */
-export async function commitAtomically(driver: DriverSession, stages: Stages): Promise<CommitFailure | CommitDone> {
-  if (driver.multi === undefined) throw new Error('the driver says atomicCommit but has no multi');
-  const result = await driver.multi(stages.flat());
+/** All stages as one transaction, which `send` sends. */
+export async function commitAtomically(
+  send: (operations: readonly Operation[]) => Promise<MultiResult>,
+  stages: Stages,
+): Promise<CommitFailure | CommitDone> {
+  const result = await send(stages.flat());
   if (result.committed) return { zxid: result.zxid };
   let index = result.index;
   let stage = 0;

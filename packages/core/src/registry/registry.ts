@@ -77,12 +77,13 @@ export type CommitResult =
     }
   | { readonly committed: false; readonly stage: number; readonly operation: Operation; readonly reason: string };
 
-/** How a create or a removal is sent. */
+/** How a create, a removal or a commit is sent. */
 export interface GroupOption {
   /**
    * Together with whatever else is asked for so in the same instant: one transaction of ZooKeeper, if the driver can.
-   * What becomes of it is the same as alone; nodes made together have the same `czxid`. Other requests of that instant
-   * may overtake it. Not for sequential nodes.
+   * Where two of these are under way already, what is asked for meanwhile waits for one of them and goes together too.
+   * What becomes of it is the same as alone; nodes made together have the same `czxid`. Requests that are not sent so may
+   * overtake it. Not for sequential nodes.
    */
   readonly grouped?: boolean;
 }
@@ -121,8 +122,14 @@ export interface Session {
 export interface Selection {
   /** Relative to the root of the watch; `''` is the root itself. */
   readonly path: string;
-  /** `names`: also the list of children; `nodes`: also the value of each child. Default: only the node's value. */
-  readonly children?: 'names' | 'nodes';
+  /**
+   * `names`: also the list of children; `nodes`: also the value of each child. Default: only the node's value.
+   *
+   * `followed`: the names only, of a list that may be long and change often. Where the driver tells of each child that
+   * comes or goes (`recursiveWatch`) the list is kept by that, and read anew only after a reconnect or a refresh: its stat
+   * is as of the last time it was read.
+   */
+  readonly children?: 'names' | 'nodes' | 'followed';
 }
 
 /**
@@ -204,7 +211,7 @@ export interface Registry extends Lifecycle {
    * Applies all operations or none, if the driver can; otherwise stage by stage, each pipelined, and a stage begins only
    * when every operation of the former has succeeded. Put what announces the result in the last stage.
    */
-  commit(stages: readonly (readonly Operation[])[]): Promise<CommitResult>;
+  commit(stages: readonly (readonly Operation[])[], options?: GroupOption): Promise<CommitResult>;
   /** Starts looking at a part of the tree; resolves with the first snapshot taken. */
   watchTree(root: string, selection: readonly Selection[], listener: TreeListener): Promise<TreeWatch>;
   /** The registry's clock, epoch milliseconds. Costs a write. */

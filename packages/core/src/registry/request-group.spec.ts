@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deferred } from '../foundation/deferred.js';
+import { type Deferred, deferred } from '../foundation/deferred.js';
 import { ElasticJobError } from '../foundation/errors.js';
 import type { DriverSession } from './driver.js';
 import { MemoryServer } from './memory-server.js';
@@ -25,6 +25,40 @@ describe('what is asked for in the same instant', () => {
     await Promise.all([group.remove('/n/a'), group.create('/n/a', 'new', 'ephemeral')]);
     expect(sent).toEqual(['multi remove /n/a, create /n/a']);
     expect((await driver.get('/n/a')).value).toBe('new');
+  });
+
+  it('keeps what belongs together, and refuses only what cannot be done', async () => {
+    const { group, sent, driver } = await recorded();
+    const pair = (name: string): Operation[] =>
+      ['mark', 'entry'].map((part) => ({ kind: 'create', path: `/n/${part}-${name}`, value: '', mode: 'persistent' }));
+    const both = await Promise.all([group.commit(pair('a')), group.commit(pair('b'))]);
+    expect(sent).toEqual(['multi create /n/mark-a, create /n/entry-a, create /n/mark-b, create /n/entry-b']);
+    expect(both.map((result) => result.committed && result.zxid)).toEqual(
+      Array(2).fill((await driver.get('/n/mark-a')).stat.czxid),
+    );
+    sent.length = 0;
+    const mixed = await Promise.all([group.commit(pair('c')), group.commit([...pair('d'), ...pair('a')])]);
+    expect(mixed).toMatchObject([{ committed: true }, { committed: false, index: 2, reason: 'NODE_EXISTS' }]);
+    expect(sent).toHaveLength(3);
+    expect(await driver.exists('/n/mark-d')).toBeNull();
+  });
+
+  it('waits while two transactions are under way, and goes with all that has come by then', async () => {
+    const answers = [deferred(), deferred()];
+    const { group, sent } = await recorded({}, answers);
+    const pair = (name: string) => [1, 2].map((number) => group.create(`/n/${name}${number}`, '', 'ephemeral'));
+    const first = pair('a');
+    await Promise.resolve();
+    const second = pair('b');
+    await Promise.resolve();
+    const rest = [...pair('c'), ...pair('d')];
+    await Promise.resolve();
+    expect(sent).toHaveLength(2);
+    answers[1]?.resolve();
+    await Promise.all([...second, ...rest]);
+    expect(sent[2]).toBe('multi create /n/c1, create /n/c2, create /n/d1, create /n/d2');
+    answers[0]?.resolve();
+    await Promise.all(first);
   });
 
   it('goes as it is when it is alone', async () => {
@@ -74,8 +108,8 @@ describe('what is asked for in the same instant', () => {
   });
 });
 
-/** A group over a memory server that has the node `/n`, and what it sends. */
-async function recorded(abilities: { atomicCommit?: boolean } = {}) {
+/** A group over a memory server that has the node `/n`, and what it sends; the first answers come when these resolve. */
+async function recorded(abilities: { atomicCommit?: boolean } = {}, answers: readonly Deferred<void>[] = []) {
   const connected = deferred();
   const session = await new MemoryServer().driver(abilities).open(() => connected.resolve());
   await connected.promise;
@@ -95,9 +129,12 @@ async function recorded(abilities: { atomicCommit?: boolean } = {}) {
       return driver.remove(path, version);
     },
     ...(multi && {
-      multi: (operations: readonly Operation[]) => {
+      multi: async (operations: readonly Operation[]) => {
         sent.push(`multi ${operations.map(text).join(', ')}`);
-        return multi(operations);
+        const answer = answers[sent.length - 1];
+        const result = await multi(operations);
+        await answer?.promise;
+        return result;
       },
     }),
   };

@@ -28,7 +28,7 @@ import type {
 import { REGISTRY_DEFAULTS, type RegistryDefaults, type RegistryOptions } from './registry-options.js';
 import { below, relativeTo, validPath } from './registry-path.js';
 import { RegistryRequests, unknownResult } from './registry-requests.js';
-import { RequestGroup } from './request-group.js';
+import { RequestGroup, sendTransaction } from './request-group.js';
 import { assertCommitSize, assertRequestSize } from './request-size.js';
 import { SessionKeeper } from './session-keeper.js';
 import { WatchedTree } from './tree-watch.js';
@@ -195,7 +195,10 @@ export class SessionRegistry implements Registry {
     });
   }
 
-  async commit(stages: readonly (readonly Operation[])[]): Promise<CommitResult> {
+  async commit(
+    stages: readonly (readonly Operation[])[],
+    { grouped = false }: GroupOption = {},
+  ): Promise<CommitResult> {
     const absolute = stages.map((stage) =>
       stage.map((operation) => ({ ...operation, path: this.#full(operation.path) })),
     );
@@ -203,9 +206,12 @@ export class SessionRegistry implements Registry {
     assertCommitSize(stages, atomic);
     if (absolute.every((stage) => stage.length === 0)) return { committed: true };
     const where = stages.flat()[0]?.path ?? '';
-    const outcome = await this.#requests.once(where, (driver) =>
-      atomic ? commitAtomically(driver, absolute) : commitInStages(driver, absolute),
-    );
+    const outcome = await this.#requests.once(where, (driver) => {
+      if (!atomic) return commitInStages(driver, absolute);
+      const send = (operations: readonly Operation[]) =>
+        grouped ? this.#group(driver).commit(operations) : sendTransaction(driver, operations);
+      return commitAtomically(send, absolute);
+    });
     if (!('reason' in outcome)) return { committed: true, ...outcome };
     const operation = stages[outcome.stage]?.[outcome.index];
     if (operation === undefined) throw new RegistryError('REGISTRY_FAILURE', 'the driver blamed an unknown operation');
