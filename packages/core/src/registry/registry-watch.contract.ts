@@ -63,6 +63,22 @@ export function watchContract(bench: Bench): void {
       await until((snapshot) => namesOf(snapshot, 'instances') === 'a');
     });
 
+    it('follows the children of a place as they come, go and come again', async () => {
+      const [a, b] = [await bench.open(), await bench.open()];
+      await b.put('job/open/2', '');
+      const { until, watch } = await observe(a, 'job', [{ path: 'open', children: 'followed' }, { path: 'config' }]);
+      for (const name of ['3', '1', '4']) await b.put(`job/open/${name}`, '');
+      await b.remove('job/open/2');
+      await b.put('job/open/2/below', '');
+      await b.remove('job/open/3');
+      await until((now) => now.children('open')?.names.join() === '1,2,4' && now.node('open') !== null);
+      await b.remove('job/open', { recursive: true });
+      await until((now) => now.children('open') === null);
+      await b.put('job/open/5', '');
+      await until((now) => now.children('open')?.names.join() === '5');
+      expect((await watch.refresh()).children('open')?.names).toEqual(['5']);
+    });
+
     it('sees the values of children when asked to', async () => {
       const [a, b] = [await bench.open(), await bench.open()];
       await b.put('job/servers/1', 'on');

@@ -441,6 +441,49 @@ describe('a watch on a whole tree', () => {
   });
 });
 
+describe.each([true, false])('a followed list, with recursive watches: %s', (recursiveWatch) => {
+  it('is read for each change only where nobody tells which child it was', async () => {
+    const { registry, rival, calls } = await counted(recursiveWatch);
+    await rival.put('job/open/0', '');
+    const watch = await registry.watchTree(
+      'job',
+      [{ path: 'open', children: 'followed' }, { path: 'x' }],
+      () => undefined,
+    );
+    calls.length = 0;
+    for (let child = 1; child <= 5; child++) {
+      await rival.put(`job/open/${child}`, '');
+      await settle();
+    }
+    await rival.remove('job/open/0');
+    await settle();
+    expect(watch.snapshot.children('open')?.names).toEqual(['1', '2', '3', '4', '5']);
+    expect(calls.filter((call) => call === 'children /n/job/open')).toHaveLength(recursiveWatch ? 0 : 6);
+    await watch.refresh();
+    expect(calls).toContain('children /n/job/open');
+  });
+
+  it('is read anew on the next connection, and holds what came and went in between', async () => {
+    const { server, registry, rival } = await counted(recursiveWatch);
+    await rival.put('job/open/0', '');
+    const watch = await registry.watchTree(
+      'job',
+      [{ path: 'open', children: 'followed' }, { path: 'x' }],
+      () => undefined,
+    );
+    server.cut(registry.session.id);
+    await rival.remove('job/open/0');
+    await rival.put('job/open/1', '');
+    await settle();
+    expect([watch.snapshot.children('open')?.names, watch.isFresh('open')]).toEqual([['0'], false]);
+    server.restore(registry.session.id);
+    await settle();
+    await rival.put('job/open/2', '');
+    await settle();
+    expect([watch.snapshot.children('open')?.names, watch.isFresh('open')]).toEqual([['1', '2'], true]);
+  });
+});
+
 function single(options: Partial<RegistryOptions> = {}) {
   const clock = new ManualClock('2027-01-01T00:00:00Z');
   const server = new MemoryServer({ clock });

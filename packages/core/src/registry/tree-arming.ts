@@ -18,8 +18,14 @@ export interface Arming {
   close(): void;
 }
 
-/** Called when a part of a place, given by its relative path, has changed. */
-export type Touched = (part: PlacePart, path: string) => void;
+/** A child that came or went. */
+export interface ChildChange {
+  readonly name: string;
+  readonly isThere: boolean;
+}
+
+/** Called when a part of a place, given by its relative path, has changed; `child`: and that is all that changed of its list. */
+export type Touched = (part: PlacePart, path: string, child?: ChildChange) => void;
 
 /** One watch for each part that was read; it is used up by the first change, and set again by the next read. */
 export class OneShotArming implements Arming {
@@ -103,6 +109,8 @@ export class RecursiveArming implements Arming {
     this.touched('node', place);
     if (kind === 'changed') return;
     this.touched('list', place);
-    if (place !== '') this.touched('list', place.slice(0, Math.max(0, place.lastIndexOf('/'))));
+    if (place === '') return;
+    const end = place.lastIndexOf('/');
+    this.touched('list', place.slice(0, Math.max(0, end)), { name: place.slice(end + 1), isThere: kind === 'created' });
   }
 }

@@ -10,7 +10,7 @@ const PATHS = ['', 'a', 'a/x', 'a/y', 'b', 'b/x', 'b/x/deep'] as const;
 const selections = fc.array(
   fc.record({
     path: fc.constantFrom(...PATHS),
-    children: fc.constantFrom(undefined, 'names', 'nodes'),
+    children: fc.constantFrom(undefined, 'names', 'nodes', 'followed'),
   }) as fc.Arbitrary<Selection>,
   { minLength: 1, maxLength: 4 },
 );
@@ -127,6 +127,10 @@ async function expectSame(registry: Registry, watch: TreeWatch, selection: reado
     expect(snapshot.node(path)?.value, path).toBe((await registry.read(full))?.value);
     if (children === undefined) continue;
     const list = await registry.children(full);
+    if (children === 'followed') {
+      expect(snapshot.children(path)?.names, `children of ${path}`).toEqual(list?.names);
+      continue;
+    }
     expect(aboutChildren(snapshot.children(path)), `children of ${path}`).toEqual(aboutChildren(list));
     if (children !== 'nodes') continue;
     for (const name of list?.names ?? []) {

@@ -11,7 +11,14 @@ import type { Selection, Session, TreeListener, TreeSnapshot, TreeWatch } from '
 import { below, validPath } from './registry-path.js';
 import type { RegistryRequests } from './registry-requests.js';
 import type { Link, SessionKeeper } from './session-keeper.js';
-import { type Arming, OneShotArming, type PlacePart, RecursiveArming } from './tree-arming.js';
+import {
+  type Arming,
+  type ChildChange,
+  OneShotArming,
+  type PlacePart,
+  RecursiveArming,
+  type Touched,
+} from './tree-arming.js';
 import { Snapshot } from './tree-snapshot.js';
 import { lookedAt, Place } from './watched-place.js';
 
@@ -51,7 +58,7 @@ export class WatchedTree implements TreeWatch {
 
   constructor(private readonly parts: WatchedTreeParts) {
     this.#session = parts.keeper.session;
-    const touched = (part: PlacePart, path: string): void => this.#touched(part, path);
+    const touched: Touched = (part, path, child) => this.#touched(part, path, child);
     this.#arming = parts.recursive ? new RecursiveArming(parts.root, touched) : new OneShotArming(touched);
   }
 
@@ -172,7 +179,7 @@ export class WatchedTree implements TreeWatch {
   }
 
   #hasWork(): boolean {
-    return this.#waiters.size > 0 || [...this.#places.values()].some((place) => place.due);
+    return this.#waiters.size > 0 || [...this.#places.values()].some((place) => place.due || place.hasNews);
   }
 
   /** Lists first: they decide which child values are looked at, and a child that went need not be asked for. */
@@ -206,10 +213,10 @@ export class WatchedTree implements TreeWatch {
   }
 
   /** Most of what a recursive watch tells is of no interest here. */
-  #touched(part: PlacePart, path: string): void {
+  #touched(part: PlacePart, path: string, child?: ChildChange): void {
     const place = this.#places.get(path);
     if (place === undefined || this.#closed) return;
-    place.touch(part);
+    place.touch(part, child);
     this.#wake();
   }
 
@@ -228,7 +235,7 @@ export class WatchedTree implements TreeWatch {
   #publish(waiters: readonly Deferred<TreeSnapshot>[]): void {
     const places = [...this.#places.values()];
     const inDoubt = places.some((place) => !place.fresh);
-    for (const place of places) place.published();
+    for (const place of places) place.publish();
     const nodes = new Map(places.map((place) => [place.path, place.node.value ?? null]));
     const lists = new Map(
       places.filter((place) => place.wantsList).map((place) => [place.path, place.list.value ?? null]),

@@ -1,20 +1,23 @@
+import { placeOf } from '../foundation/sorted.js';
 import type { DriverSession } from './driver.js';
 import { orNull } from './refusal.js';
 import type { ChildList, NodeStat, RegistryNode, Selection } from './registry.js';
 import { joinPath } from './registry-path.js';
-import type { Arming, PlacePart } from './tree-arming.js';
+import type { Arming, ChildChange, PlacePart } from './tree-arming.js';
 import { keep } from './tree-snapshot.js';
 
 /** What is looked at in one place. */
 export interface Look {
   readonly list: boolean;
+  /** The list is kept by what is told of each child. */
+  readonly followed: boolean;
   readonly childValues: boolean;
   /** The place whose list of children brought this one in; `null` if it was selected. */
   readonly parent: string | null;
 }
 
 /** Nothing but the node's value, because it was selected. */
-const PLAIN: Look = { list: false, childValues: false, parent: null };
+const PLAIN: Look = { list: false, followed: false, childValues: false, parent: null };
 
 /** All places that a selection looks at, given the children known now. */
 export function lookedAt(
@@ -25,8 +28,9 @@ export function lookedAt(
   for (const { path, children } of selection) {
     const former = looks.get(path);
     const list = children !== undefined || former?.list === true;
+    const followed = children === undefined ? former?.followed === true : children === 'followed' && !isRead(former);
     const childValues = children === 'nodes' || former?.childValues === true;
-    looks.set(path, list ? { list, childValues, parent: null } : PLAIN);
+    looks.set(path, list ? { list, followed, childValues, parent: null } : PLAIN);
   }
   for (const [path, { childValues }] of [...looks]) {
     if (!childValues) continue;
@@ -37,6 +41,11 @@ export function lookedAt(
     }
   }
   return looks;
+}
+
+/** Whether somebody wants the list as it was read. */
+function isRead(look: Look | undefined): boolean {
+  return look?.list === true && !look.followed;
 }
 
 /** A value that is read again after something touched it. `undefined` until read, `null` when absent. */
@@ -71,6 +80,8 @@ export class Place {
   /** Made when it is looked at: most places have no list. */
   #list: Part<ChildList> | null = null;
   #look: Look = PLAIN;
+  /** What was told of the children since the list was asked for, or published: of each the last word. */
+  #told: Map<string, boolean> | null = null;
 
   constructor(readonly path: string) {}
 
@@ -91,6 +102,11 @@ export class Place {
     return this.node.due || (this.wantsList && this.list.due);
   }
 
+  /** Whether something was told that is to be published and need not be read. */
+  get hasNews(): boolean {
+    return this.#told !== null;
+  }
+
   get unread(): boolean {
     return this.node.value === undefined || (this.wantsList && this.list.value === undefined);
   }
@@ -100,14 +116,27 @@ export class Place {
   }
 
   look(look: Look): void {
-    if (look.list && !this.wantsList) this.list.touch();
+    const isAsBefore = this.wantsList && this.#look.followed === look.followed;
+    if (look.list && !isAsBefore) this.list.touch();
     this.#look = look;
   }
 
-  /** A watch fired. */
-  touch(part: PlacePart): void {
+  /** A watch fired. `child`: for a child that came or went, and nothing else has changed of the list. */
+  touch(part: PlacePart, child?: ChildChange): void {
     if (part === 'node') this.node.touch();
+    else if (child !== undefined && this.#follows) this.#hear(child);
     else this.#list?.touch();
+  }
+
+  /** Whether there is a list that what is told of children can be added to, or one that is being read. */
+  get #follows(): boolean {
+    return this.#look.followed && this.#list?.value !== undefined && this.#list.value !== null;
+  }
+
+  #hear({ name, isThere }: ChildChange): void {
+    this.#told ??= new Map();
+    this.#told.set(name, isThere);
+    this.list.stale = true;
   }
 
   /** Notifications may have been missed. */
@@ -122,7 +151,11 @@ export class Place {
     if (this.wantsList) this.list.due = true;
   }
 
-  published(): void {
+  /** Takes in what was told, and counts as published from now on. */
+  publish(): void {
+    const list = this.#list?.value;
+    if (list && this.#told) this.list.value = { names: withChanges(list.names, this.#told), stat: list.stat };
+    this.#told = null;
     this.node.published();
     this.#list?.published();
   }
@@ -179,6 +212,9 @@ export class Place {
 
   async #readList(driver: DriverSession, full: string, arming: Arming): Promise<void> {
     this.list.reading();
+    // All of it is in the answer. What is told from now on may be in it or not; of each child the last word holds, since
+    // nobody is answered with a change before he was told of it.
+    this.#told = null;
     try {
       const absent = this.node.value === null && !this.node.due;
       const found = absent
@@ -193,6 +229,19 @@ export class Place {
 }
 
 type Value = Pick<RegistryNode, 'value' | 'stat'>;
+
+/** The names, in their order, after these came (`true`) or went. */
+function withChanges(names: readonly string[], changes: ReadonlyMap<string, boolean>): readonly string[] {
+  const changed = [...names];
+  for (const [name, isThere] of changes) {
+    const at = placeOf(name, changed);
+    const isListed = changed[at] === name;
+    if (isListed === isThere) continue;
+    if (isListed) changed.splice(at, 1);
+    else changed.splice(at, 0, name);
+  }
+  return changed;
+}
 
 function nodeAt(path: string, { value, stat }: Value): RegistryNode {
   return { path, value, stat };
