@@ -88,7 +88,7 @@ export function viewSelection(instanceId: string, { items, failover }: ViewInter
     { path: layout.plan },
     { path: layout.pause },
     { path: layout.trigger(instanceId) },
-    { path: layout.openTriggers, children: 'names' },
+    { path: layout.openTriggers, children: 'followed' },
     ...(failover ? [{ path: layout.failoverItems, children: 'names' as const }] : []),
     ...items.map((item) => ({ path: layout.disabled(item) })),
   ];

@@ -1,4 +1,4 @@
-import { type Assignment, itemsOf, NO_ASSIGNMENT } from '../coordination/assignment-plan.js';
+import { type Assignment, itemsOf, NO_ASSIGNMENT, ownerAt } from '../coordination/assignment-plan.js';
 import type { SkipReason } from '../tracing/trace-event.js';
 
 /** Items to run for a fire. */
@@ -36,6 +36,11 @@ export class FireBook {
   /** The items this instance owns now, ascending. */
   get items(): number[] {
     return itemsOf(this.#assignment, this.instanceId);
+  }
+
+  /** Whether this instance owns the item now. */
+  owns(item: number): boolean {
+    return ownerAt(this.#assignment, item, Number.POSITIVE_INFINITY) === this.instanceId;
   }
 
   /** A fire is due and the assignment is known to be current. */

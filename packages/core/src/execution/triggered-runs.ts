@@ -1,7 +1,7 @@
 import type { CrashedRun } from '../coordination/failover.js';
 import type { JobView } from '../coordination/job-view.js';
 import type { RunningMarks } from '../coordination/running-marks.js';
-import { entryNamed, type TriggerEntry, type TriggerHold } from '../coordination/trigger-entry.js';
+import type { TriggerEntry, TriggerHold } from '../coordination/trigger-entry.js';
 import type { TriggerLedger, TriggerState } from '../coordination/trigger-ledger.js';
 import type { TriggerOutcome, TriggerRecord, TriggerSkip } from '../coordination/trigger-record.js';
 import { LazyAbort, StoppedError } from '../foundation/abort.js';
@@ -12,6 +12,7 @@ import type { Logger } from '../foundation/logger.js';
 import { RareMap, RareSet } from '../foundation/rare-map.js';
 import type { RunOrder } from '../job/context.js';
 import type { CallEnd, Ownership, RunClaim, RunRequest } from './job-run.js';
+import { OpenRuns } from './open-runs.js';
 
 /** What triggered runs need to know of the job, and who begins them in the end. */
 export interface TriggeredRunsHooks {
@@ -19,8 +20,8 @@ export interface TriggeredRunsHooks {
   view(): JobView | null;
   /** Whether anything may be begun now: who owns what is known, and this instance takes part. */
   mayBegin(): boolean;
-  /** Items that this instance owns. */
-  items(): readonly number[];
+  /** Whether this instance owns the item. */
+  owns(item: number): boolean;
   /** How many items there are, if it is this instance's to see to those beyond; else `null`. */
   surplusFrom(): number | null;
   /** Whether a run of the item is going on here. */
@@ -72,12 +73,13 @@ interface StartedRun {
   moves: boolean;
 }
 
-/** Shared by all jobs that nobody triggers, so that they weigh nothing for it. */
 const NO_NAMES: readonly string[] = [];
-const NO_ENTRIES: ReadonlyMap<number, readonly TriggerEntry[]> = new Map();
 
-/** Pause before what could not be begun for no reason that tells when it can is looked at again, milliseconds. */
-const LOOK_AGAIN_MS = 1000;
+/**
+ * Pauses before what could not be begun for no reason that tells when it can is looked at again, milliseconds. A trigger
+ * that is not complete most likely will be in a moment.
+ */
+const LOOK_AGAIN_MS = { first: 20, longest: 1000 } as const;
 
 /** The longest message of a failure that is kept in the registry. */
 const MESSAGE_LENGTH = 200;
@@ -90,8 +92,7 @@ const MESSAGE_LENGTH = 200;
  * Level-triggered like all coordination: {@link look} may be called at any time and as often as you like.
  */
 export class TriggeredRuns {
-  #names: readonly string[] = NO_NAMES;
-  #byItem: ReadonlyMap<number, readonly TriggerEntry[]> = NO_ENTRIES;
+  readonly #open = new OpenRuns();
   readonly #records = new RareMap<string, TriggerRecord>();
   /** Triggers that were not complete when they were last looked at. */
   readonly #incomplete = new RareSet<string>();
@@ -101,11 +102,9 @@ export class TriggeredRuns {
   readonly #adopted = new RareMap<number, string>();
   /** Items that wait until a run elsewhere has ended. */
   readonly #awaited = new RareSet<number>();
-  /** Entries that are known to have ended, although the list may still have them. */
-  readonly #over = new RareSet<string>();
-  /** Entries that others have begun. */
-  readonly #held = new RareMap<string, TriggerHold>();
-  #again: Timer | null = null;
+  #again: { readonly at: number; readonly timer: Timer } | null = null;
+  /** For how long a trigger that is not complete is left alone the next time, milliseconds. */
+  #patience: number = LOOK_AGAIN_MS.first;
   readonly #stopped = new LazyAbort();
 
   constructor(
@@ -115,13 +114,12 @@ export class TriggeredRuns {
 
   /** Begins what can be begun. To be called whenever that may have become more. */
   look(): void {
-    const names = this.hooks.view()?.openTriggers ?? NO_NAMES;
-    if (names.length === 0 && this.#names.length === 0) return;
-    this.#follow(names);
-    if (this.#stopped.aborted || !this.hooks.mayBegin()) return;
+    this.#follow();
+    if (this.#open.isEmpty || this.#stopped.aborted || !this.hooks.mayBegin()) return;
     const groups = new Map<string, TriggerEntry[]>();
-    for (const item of this.#ownItems()) {
-      const entry = this.#isBusy(item) ? undefined : this.#nextOf(item);
+    const isOwn = this.#ownItems();
+    for (const item of this.#open.items()) {
+      const entry = !isOwn(item) || this.#isBusy(item) ? undefined : this.#nextOf(item);
       if (entry === undefined) continue;
       const group = `${entry.id}-${entry.fire}`;
       groups.set(group, [...(groups.get(group) ?? []), entry]);
@@ -136,13 +134,13 @@ export class TriggeredRuns {
   /** Begins nothing more. */
   stop(): void {
     this.#stopped.abort(new StoppedError());
-    this.#again?.cancel();
+    this.#again?.timer.cancel();
   }
 
   /** Whether a crashed run of the item may be one that was asked for. */
   concerns(item: number): boolean {
-    this.#follow(this.hooks.view()?.openTriggers ?? NO_NAMES);
-    return this.#byItem.has(item);
+    this.#follow();
+    return this.#open.concerns(item);
   }
 
   /** What a crashed run was asked for with, if a trigger asked for it. */
@@ -166,47 +164,21 @@ export class TriggeredRuns {
   }
 
   /** Takes the list over, as far as it has changed. */
-  #follow(names: readonly string[]): void {
-    if (names === this.#names) return;
-    this.#names = names;
-    if (names.length === 0) {
-      this.#forget();
-      return;
-    }
-    const byItem = new Map<number, TriggerEntry[]>();
-    const ids = new Set<string>();
-    for (const name of names) {
-      const entry = entryNamed(name);
-      if (entry === null) continue;
-      ids.add(entry.id);
-      const others = byItem.get(entry.item);
-      if (others === undefined) byItem.set(entry.item, [entry]);
-      else others.push(entry);
-    }
-    this.#byItem = byItem;
-    for (const id of this.#records.keys()) if (!ids.has(id)) this.#records.delete(id);
-    const listed = new Set(names);
-    for (const name of this.#over.keys()) if (!listed.has(name)) this.#over.delete(name);
-    for (const name of this.#held.keys()) if (!listed.has(name)) this.#held.delete(name);
+  #follow(): void {
+    if (!this.#open.follow(this.hooks.view()?.openTriggers ?? NO_NAMES)) return;
+    for (const id of this.#records.keys()) if (!this.#open.hasTrigger(id)) this.#records.delete(id);
   }
 
-  #forget(): void {
-    this.#byItem = NO_ENTRIES;
-    for (const known of [this.#over, this.#held, this.#records]) known.clear();
-  }
-
-  /** The items with entries that are this instance's to see to. */
-  #ownItems(): number[] {
-    const own = new Set(this.hooks.items());
+  /** Tells whether entries of an item are this instance's to see to. */
+  #ownItems(): (item: number) => boolean {
     const surplusFrom = this.hooks.surplusFrom();
-    return [...this.#byItem.keys()].filter((item) => own.has(item) || (surplusFrom !== null && item >= surplusFrom));
+    return (item) => this.hooks.owns(item) || (surplusFrom !== null && item >= surplusFrom);
   }
 
   /** The entry of the item that comes next, if it can be begun. */
   #nextOf(item: number): TriggerEntry | undefined {
-    for (const entry of this.#byItem.get(item) ?? []) {
-      if (this.#over.has(entry.name)) continue;
-      const hold = this.#held.get(entry.name);
+    for (const entry of this.#open.ofItem(item)) {
+      const hold = this.#open.holdOf(entry);
       if (hold !== undefined) {
         this.#engage([entry], () => this.#seeAfter(entry, hold));
         return undefined;
@@ -218,20 +190,9 @@ export class TriggeredRuns {
     return undefined;
   }
 
-  /**
-   * Whether the trigger's own limit allows the run. The first of its entries have places. All of them were there before
-   * the first was begun, and they only become fewer: so there are never more with a place than the limit says, however
-   * old the list is that each instance goes by.
-   */
-  #hasPlace({ concurrency }: TriggerRecord, { id, name }: TriggerEntry): boolean {
-    if (concurrency === null) return true;
-    let before = 0;
-    for (const other of this.#names) {
-      if (other === name) return true;
-      if (other.startsWith(id) && !this.#over.has(other)) before += 1;
-      if (before >= concurrency) return false;
-    }
-    return false;
+  /** Whether the trigger's own limit allows the run: the first of its entries have places. */
+  #hasPlace({ concurrency }: TriggerRecord, entry: TriggerEntry): boolean {
+    return concurrency === null || this.#open.isAmongFirst(concurrency, entry);
   }
 
   /** Sees to entries, one after the other for each item. `work` resolves to whether another look may find more. */
@@ -260,13 +221,17 @@ export class TriggeredRuns {
     }
   }
 
-  #lookLater(): void {
-    if (this.#stopped.aborted || this.#again !== null) return;
-    this.#again = this.services.clock.setTimer(LOOK_AGAIN_MS, () => {
+  /** Looks again within the time, milliseconds. */
+  #lookLater(withinMs: number = LOOK_AGAIN_MS.longest): void {
+    const at = this.services.clock.monotonic() + withinMs;
+    if (this.#stopped.aborted || (this.#again !== null && this.#again.at <= at)) return;
+    this.#again?.timer.cancel();
+    const timer = this.services.clock.setTimer(withinMs, () => {
       this.#again = null;
       this.#incomplete.clear();
       this.look();
     });
+    this.#again = { at, timer };
   }
 
   // ---- entries that nobody has begun ----------------------------------------------------------------------------------
@@ -279,10 +244,13 @@ export class TriggeredRuns {
     if (record === null) {
       // It is being asked for at this moment; or whoever asked has died, and it is taken away one day.
       this.#incomplete.add(first.id);
-      this.#lookLater();
+      this.#lookLater(this.#patience);
+      this.#patience = Math.min(2 * this.#patience, LOOK_AGAIN_MS.longest);
       return true;
     }
-    const isStill = ({ item }: TriggerEntry): boolean => !this.hooks.isRunning(item) && this.#ownItems().includes(item);
+    this.#patience = LOOK_AGAIN_MS.first;
+    const isOwn = this.#ownItems();
+    const isStill = ({ item }: TriggerEntry): boolean => !this.hooks.isRunning(item) && isOwn(item);
     if (this.#stopped.aborted || !this.hooks.mayBegin()) return false;
     const open = entries.filter((entry) => isStill(entry) && this.#hasPlace(record, entry));
     const obstacles = open.map((entry) => [entry, this.#obstacle(record, entry)] as const);
@@ -323,11 +291,11 @@ export class TriggeredRuns {
   async #concludeSkipped(entry: TriggerEntry, reason: TriggerSkip): Promise<boolean> {
     const state = await this.services.ledger.state(entry);
     if (state !== null && state.hold !== null) {
-      this.#held.set(entry.name, state.hold);
+      this.#open.noteHeld(entry, state.hold);
       return false;
     }
     const isTold = state !== null && (await this.services.ledger.conclude(state, this.#outcome('skipped', { reason })));
-    if (isTold || state === null) this.#over.add(entry.name);
+    if (isTold || state === null) this.#open.noteOver(entry);
     return isTold;
   }
 
@@ -389,11 +357,11 @@ export class TriggeredRuns {
         run.taken.set(entry.item, take.state);
         return { claimed: true, fencingToken: take.fencingToken };
       case 'over':
-        this.#over.add(entry.name);
+        this.#open.noteOver(entry);
         run.moves = true;
         break;
       case 'held':
-        this.#held.set(entry.name, take.hold);
+        this.#open.noteHeld(entry, take.hold);
         run.moves = true;
         break;
       case 'running-elsewhere':
@@ -417,7 +385,7 @@ export class TriggeredRuns {
     const message = failure === null ? null : messageOf(failure.error).slice(0, MESSAGE_LENGTH);
     const { instanceId, since } = state.hold ?? this.#hold();
     await this.services.ledger.conclude(state, this.#outcome(end, { instanceId, startedAt: since, message }), marks);
-    this.#over.add(state.entry.name);
+    this.#open.noteOver(state.entry);
   }
 
   #awaitMark({ item }: TriggerEntry): void {
@@ -448,11 +416,11 @@ export class TriggeredRuns {
     const { ledger } = this.services;
     const state = await ledger.state(entry);
     if (state === null) {
-      this.#over.add(entry.name);
+      this.#open.noteOver(entry);
       return true;
     }
     if (state.hold === null || state.hold.session !== hold.session || state.hold.instanceId !== hold.instanceId) {
-      this.#held.delete(entry.name);
+      this.#open.noteFree(entry);
       return true;
     }
     const isThere = this.hooks.view()?.members.get(hold.instanceId)?.session === hold.session;
@@ -462,7 +430,7 @@ export class TriggeredRuns {
       return false;
     }
     const { instanceId, since: startedAt } = hold;
-    if (await ledger.conclude(state, this.#outcome('lost', { instanceId, startedAt }))) this.#over.add(entry.name);
+    if (await ledger.conclude(state, this.#outcome('lost', { instanceId, startedAt }))) this.#open.noteOver(entry);
     return true;
   }
 

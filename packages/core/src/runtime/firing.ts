@@ -31,6 +31,11 @@ export class Firing {
     return this.#book.items;
   }
 
+  /** Whether this instance owns the item now. */
+  owns(item: number): boolean {
+    return this.#book.owns(item);
+  }
+
   /** A planned time has come, or was noticed. */
   fire({ scheduledAt, missed }: DueFire): void {
     for (const at of missed) this.parts.skip(at, this.items, 'late', 'NORMAL_TRIGGER');

@@ -20,7 +20,7 @@ export function assignedItems(parts: OwnershipParts, definition: JobDefinition):
   const isCurrent = member.currency();
   return {
     session: member.session,
-    mayContinue: (item) => isCurrent() && firing.items.includes(item),
+    mayContinue: (item) => isCurrent() && firing.owns(item),
     mayStart: () => member.isConnected,
     claim: async (item) => {
       if (definition.monitorExecution) return mark(parts, item, definition, isCurrent);

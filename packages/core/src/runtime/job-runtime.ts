@@ -342,7 +342,7 @@ export class JobRuntime implements Lifecycle {
         this.#member.isConnected &&
         this.#member.isEnabled &&
         this.#member.isCurrent(),
-      items: () => this.#firing.items,
+      owns: (item) => this.#firing.owns(item),
       surplusFrom: () => (this.#member.isLeader ? this.#job.definition.shardingTotalCount : null),
       isRunning: (item) => this.#runs.isRunning(item) || this.#takeover.concerns(item),
       isPaused: () => this.#firing.pauseAt(clock.now()) !== null,
