@@ -43,22 +43,45 @@ describe('what is asked for in the same instant', () => {
     expect(await driver.exists('/n/mark-d')).toBeNull();
   });
 
-  it('waits while two transactions are under way, and goes with all that has come by then', async () => {
+  it('waits, if it is a commit, while two transactions are under way, and goes with all that has come by then', async () => {
     const answers = [deferred(), deferred()];
     const { group, sent } = await recorded({}, answers);
-    const pair = (name: string) => [1, 2].map((number) => group.create(`/n/${name}${number}`, '', 'ephemeral'));
-    const first = pair('a');
+    const commit = (name: string) =>
+      group.commit([{ kind: 'create', path: `/n/${name}`, value: '', mode: 'ephemeral' }]);
+    const first = [commit('a'), commit('b')];
     await Promise.resolve();
-    const second = pair('b');
+    const second = [commit('c'), commit('d')];
     await Promise.resolve();
-    const rest = [...pair('c'), ...pair('d')];
+    const rest = [commit('e')];
+    await Promise.resolve();
+    rest.push(commit('f'));
     await Promise.resolve();
     expect(sent).toHaveLength(2);
     answers[1]?.resolve();
     await Promise.all([...second, ...rest]);
-    expect(sent[2]).toBe('multi create /n/c1, create /n/c2, create /n/d1, create /n/d2');
+    expect(sent[2]).toBe('multi create /n/e, create /n/f');
+    rest.push(commit('g'));
+    await Promise.all([...rest, group.create('/n/h', '', 'ephemeral')]);
+    expect(sent[3]).toBe('multi create /n/g, create /n/h');
     answers[0]?.resolve();
     await Promise.all(first);
+  });
+
+  it('does not wait if it is a mark, and takes along what waits', async () => {
+    const answers = [deferred(), deferred()];
+    const { group, sent } = await recorded({}, answers);
+    const commit = (name: string) =>
+      group.commit([{ kind: 'create', path: `/n/${name}`, value: '', mode: 'ephemeral' }]);
+    const waiting: Promise<unknown>[] = [];
+    for (const name of ['a', 'b', 'c']) {
+      waiting.push(commit(name));
+      await Promise.resolve();
+    }
+    expect(sent).toHaveLength(2);
+    await group.create('/n/mark', '', 'ephemeral');
+    expect(sent[2]).toBe('multi create /n/c, create /n/mark');
+    for (const answer of answers) answer.resolve();
+    await Promise.all(waiting);
   });
 
   it('goes as it is when it is alone', async () => {

@@ -7,8 +7,9 @@ import { operationBytes } from './request-size.js';
 const LARGEST = { operations: 128, bytes: 250_000 } as const;
 
 /**
- * So many transactions may be under way before what is asked for waits for one of them to be answered, and goes with all
- * that has come by then: the more there is to do, the more goes at a time, and whoever is alone waits for nobody.
+ * So many transactions may be under way before a commit that is asked for waits for one of them to be answered, and goes
+ * with all that has come by then: the more there is to do, the more goes at a time, and whoever is alone waits for nobody.
+ * Single marks, which are many in one instant and few in the next, do not wait.
  */
 const UNDER_WAY = 2;
 
@@ -65,10 +66,16 @@ export class RequestGroup {
       operations,
       () => sendTransaction(this.driver, operations),
       (zxid) => ({ committed: true, zxid }),
+      UNDER_WAY,
     );
   }
 
-  #add<T>(operations: readonly Operation[], send: () => Promise<T>, answer: (zxid: bigint) => T): Promise<T> {
+  #add<T>(
+    operations: readonly Operation[],
+    send: () => Promise<T>,
+    answer: (zxid: bigint) => T,
+    underWay = Number.POSITIVE_INFINITY,
+  ): Promise<T> {
     if (this.driver.multi === undefined) return send();
     const { promise, resolve, reject } = deferred<T>();
     this.#waiting.push({
@@ -77,12 +84,13 @@ export class RequestGroup {
       alone: () => send().then(resolve, reject),
       failed: reject,
     });
-    this.#schedule();
+    this.#schedule(underWay);
     return promise;
   }
 
-  #schedule(): void {
-    if (this.#isScheduled || this.#waiting.length === 0 || this.#underWay >= UNDER_WAY) return;
+  /** Sends what waits, unless so many transactions are under way. */
+  #schedule(underWay: number): void {
+    if (this.#isScheduled || this.#waiting.length === 0 || this.#underWay >= underWay) return;
     this.#isScheduled = true;
     // Whatever is asked for in this turn of the event loop's queue of promises has been asked for by then.
     queueMicrotask(() => this.#send());
@@ -96,7 +104,7 @@ export class RequestGroup {
       this.#underWay += 1;
       void this.#sendTogether(portion).then(() => {
         this.#underWay -= 1;
-        this.#schedule();
+        this.#schedule(UNDER_WAY);
       });
     }
   }
