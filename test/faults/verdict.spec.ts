@@ -7,13 +7,24 @@ import type { Departure, Life, Observations, Outcome, Run } from './src/observat
 import { fireKey } from './src/observations.js';
 import { countOverlaps, overlaps } from './src/overlaps.js';
 import { distribution, takeovers } from './src/takeovers.js';
+import { type AskedRun, accountForTriggers, type TriggerAccounts } from './src/trigger-accounts.js';
 
 const JOB: JobPlan = { name: 'job', items: 1, everySeconds: 1, workMs: 100 };
 const NOW = 1_800_000_000_000;
 
 function run(instance: string, token: bigint, beganAt: number, more: Partial<Run> = {}): Run {
   const times = { beganAt: NOW + beganAt, endedAt: NOW + beganAt + 100, abortedAt: null, abortReason: null };
-  return { instance, job: 'job', item: 0, scheduledAt: NOW + beganAt, token, takeover: null, ...times, ...more };
+  return {
+    instance,
+    job: 'job',
+    item: 0,
+    scheduledAt: NOW + beganAt,
+    token,
+    takeover: null,
+    trigger: null,
+    ...times,
+    ...more,
+  };
 }
 
 function departure(instance: string, zxid: bigint, at: number, more: Partial<Departure> = {}): Departure {
@@ -170,6 +181,35 @@ describe('a run that crashes', () => {
     const runs = [run('a', 10n, 0, cut), run('b', 20n, 4_100, takeover('a'))];
     const found = seen({ jobs: [{ ...JOB, failover: true }], runs, ...killed('a', 50) });
     expect(accountForCrashes(found, NOW, NOW + 60_000).waits).toEqual([50]);
+  });
+});
+
+describe('a run that was asked for', () => {
+  const asked = (state: AskedRun['state'], reason: string | null = null): AskedRun => {
+    return { job: 'job', item: 0, trigger: 't', state, reason };
+  };
+  const account = (one: AskedRun, runs: readonly Run[]): Partial<TriggerAccounts> => {
+    const { wrong, run: told, ...counts } = accountForTriggers([one], runs);
+    return { ...counts, run: told, wrong };
+  };
+  const call = (token: bigint, more: Partial<Run> = {}): Run => run('a', token, 0, { trigger: 't', ...more });
+
+  it('is run once, or skipped for a reason', () => {
+    expect(account(asked('done'), [call(1n), run('a', 2n, 0)])).toMatchObject({ run: 1, twice: 0, wrong: [] });
+    expect(account(asked('skipped', 'paused'), [])).toMatchObject({ run: 0, skipped: { paused: 1 }, wrong: [] });
+  });
+
+  it('is run once more only where its crash is taken over', () => {
+    const again = call(2n, { takeover: { from: 'a' } });
+    expect(account(asked('done'), [call(1n), again])).toMatchObject({ twice: 0, wrong: [] });
+    expect(account(asked('done'), [call(1n), call(2n)])).toMatchObject({ twice: 1, wrong: [asked('done')] });
+  });
+
+  it('is wrong if it is lost, has not ended, or is not what is told of it', () => {
+    expect(account(asked('lost'), [call(1n)])).toMatchObject({ lost: 1, wrong: [asked('lost')] });
+    expect(account(asked('open'), [])).toMatchObject({ open: 1, wrong: [asked('open')] });
+    expect(account(asked('done'), [])).toMatchObject({ misreported: 1 });
+    expect(account(asked('skipped', 'paused'), [call(1n)])).toMatchObject({ misreported: 1 });
   });
 });
 

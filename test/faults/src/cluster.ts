@@ -24,7 +24,7 @@ export class Cluster {
   readonly observer: Observer;
   /** All that were ever started. */
   readonly instances: Instance[] = [];
-  readonly #namespace = `faults-${process.pid}-${Date.now()}-${clusters++}`;
+  readonly namespace = `faults-${process.pid}-${Date.now()}-${clusters++}`;
   readonly #waiting = new Set<() => void>();
   /** Instances whose end somebody asked for. */
   readonly #dismissed = new Set<Instance>();
@@ -55,7 +55,7 @@ export class Cluster {
 
   async #start(count: number): Promise<void> {
     this.#ledger = await LedgerHost.start((record) => this.observer.hearLedger(record));
-    this.#watcher = new RegistryWatcher(this.ensemble.connectString, this.#namespace, this.observer);
+    this.#watcher = new RegistryWatcher(this.ensemble.connectString, this.namespace, this.observer);
     await this.#watcher.start();
     for (let number = 0; number < count; number++) await this.add();
     await this.until(() => this.isShared || this.crashed.length > 0, AbortSignal.timeout(RECOVERY_LIMIT_MS)).catch(
@@ -113,13 +113,14 @@ export class Cluster {
   /** Starts one more instance; resolves when its process is started, not when it has joined. */
   async add(): Promise<Instance> {
     const number = this.instances.length + 1;
-    const id = `10.0.1.${number}@-@${number}`;
+    // Digits alone would be a Java member's, which cannot be asked for single items.
+    const id = `10.0.1.${number}@-@${number}-0`;
     const link = await NetworkLink.open(this.ensemble.ports);
     this.observer.lifeOf(id);
     const instance = new Instance(
       {
         id,
-        namespace: this.#namespace,
+        namespace: this.namespace,
         jobs: this.jobs,
         ledgerPort: this.#ledger?.port ?? 0,
         sessionTimeoutMs: SESSION_MS,

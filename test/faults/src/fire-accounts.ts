@@ -75,8 +75,8 @@ function skipReasons(seen: Observations, job: JobPlan, item: number, scheduledAt
 
 function countRunTwice({ runs }: Observations, from: number, to: number): number {
   const calls = new Map<string, number>();
-  for (const { job, item, scheduledAt, takeover } of runs) {
-    if (scheduledAt < from || scheduledAt > to || takeover !== null) continue;
+  for (const { job, item, scheduledAt, takeover, trigger } of runs) {
+    if (scheduledAt < from || scheduledAt > to || takeover !== null || trigger !== null) continue;
     const key = fireKey(job, item, scheduledAt);
     calls.set(key, (calls.get(key) ?? 0) + 1);
   }

@@ -27,7 +27,7 @@ export function ledgerJob({ ledger, instance, workMs, tell }: LedgerJobServices)
   return {
     async execute(context) {
       const run = describe(context);
-      tell({ kind: 'begin', ...run, at: Date.now() });
+      tell({ kind: 'begin', ...run, trigger: context.trigger?.id ?? null, at: Date.now() });
       context.signal.addEventListener('abort', () => {
         tell({ kind: 'aborted', ...run, reason: String(context.signal.reason?.code), at: Date.now() });
       });

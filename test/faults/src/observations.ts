@@ -12,6 +12,8 @@ export interface Run {
   readonly beganAt: number;
   /** Of which instance it executes a crashed run again, `null` if nobody knows; `null` as a whole if it does not. */
   readonly takeover: { readonly from: string | null } | null;
+  /** The trigger that asked for it, `null` for a fire. */
+  readonly trigger: string | null;
   /** When the ledger had accepted the work. */
   endedAt: number | null;
   /** When its signal was aborted. */

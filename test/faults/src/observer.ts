@@ -132,11 +132,11 @@ export class Observer implements Observations {
   }
 
   #begin(instance: string, message: WorkerMessage & { kind: 'begin' }): void {
-    const { job, item, scheduledAt, at } = message;
+    const { job, item, scheduledAt, trigger, at } = message;
     const token = BigInt(message.token);
     const takeover = this.#takeovers.get(runKey(message)) ?? null;
     const run: Run = {
-      ...{ instance, job, item, scheduledAt, token, beganAt: at, takeover },
+      ...{ instance, job, item, scheduledAt, token, beganAt: at, takeover, trigger },
       ...{ endedAt: null, abortedAt: null, abortReason: null },
     };
     this.runs.push(run);

@@ -18,8 +18,8 @@ const NAMES = FAULTS.map(({ name }) => name);
 
 /** The help of the command. */
 export const HELP = `Breaks a real ensemble of three ZooKeeper servers and several instances of two jobs in every way there is, one fault
-after the other, and checks that no item runs twice at a time, no fire goes lost, and each run that crashes is executed
-again exactly once. Tells on stderr what is broken; ends with one JSON line. Exit code 0 only if all of it holds, no
+after the other, and checks that no item runs twice at a time, no fire goes lost, each run that crashes is executed
+again exactly once. Each run that is asked for meanwhile is run once or told to be skipped. Tells on stderr what is broken; ends with one JSON line. Exit code 0 only if all of it holds, no
 instance ended by itself, and everything recovered from each fault.
 
   npm run soak -- --minutes 30 --processes 4 --seed 7 --client wire

@@ -4,6 +4,7 @@ import { HAULS, TICKS } from './job-plan.js';
 import type { Observations } from './observations.js';
 import { countOverlaps, type Overlap, overlaps } from './overlaps.js';
 import { type Distribution, distribution, takeovers } from './takeovers.js';
+import { type AskedRun, accountForTriggers, type TriggerAccounts } from './trigger-accounts.js';
 
 /** The last line of a soak; README.md of this folder defines the figures. */
 export interface SoakVerdict {
@@ -28,6 +29,7 @@ export interface SoakVerdict {
   readonly takeoversOfLongRuns: Distribution;
   readonly crashedRuns: CrashedRunCounts;
   readonly takeoversOfCrashedRuns: Distribution;
+  readonly triggers: Omit<TriggerAccounts, 'wrong'>;
   /** How often each fault struck, by name. */
   readonly faults: Readonly<Record<string, number>>;
   readonly crashedInstances: number;
@@ -62,6 +64,8 @@ export interface SoakFacts
   /** Fires planned in this stretch are accounted for, epoch milliseconds. */
   readonly from: number;
   readonly to: number;
+  /** What was asked for and accepted, all of it. */
+  readonly asked: readonly AskedRun[];
 }
 
 /** The verdict, and what it is founded on where something is wrong. */
@@ -70,20 +74,27 @@ export interface SoakJudgement {
   readonly lost: readonly LostFire[];
   readonly forbidden: readonly Overlap[];
   readonly crashes: CrashAccounts;
+  readonly wrongTriggers: readonly AskedRun[];
 }
 
 /** Judges what was seen. */
-export function judgeSoak(seen: Observations, { from, to, ...facts }: SoakFacts): SoakJudgement {
+export function judgeSoak(seen: Observations, { from, to, asked, ...facts }: SoakFacts): SoakJudgement {
   const found = overlaps(seen);
   const { withBothSessionsAlive, withAStoppedProcess } = countOverlaps(found);
   const { fires, lost, runTwice, skipped } = accountForFires(seen, from, to);
   const crashes = accountForCrashes(seen, from, to);
   const crashedRuns = countCrashes(crashes);
+  const { wrong: wrongTriggers, ...triggers } = accountForTriggers(asked, seen.runs);
+  // Without failover a crash loses what ran, and says so. Who interrupts does not wait for what is open.
+  const triggersKept = (triggers.lost === 0 || !facts.failover) && (triggers.open === 0 || facts.interrupted);
   const ok =
     withBothSessionsAlive === 0 &&
     lost.length === 0 &&
     crashedRuns.missing === 0 &&
     crashedRuns.twice === 0 &&
+    triggersKept &&
+    triggers.twice === 0 &&
+    triggers.misreported === 0 &&
     facts.crashedInstances === 0 &&
     facts.notRecoveredFrom === null;
   const verdict: SoakVerdict = {
@@ -103,9 +114,10 @@ export function judgeSoak(seen: Observations, { from, to, ...facts }: SoakFacts)
     takeoversOfLongRuns: distribution(takeovers(seen, HAULS.name)),
     crashedRuns,
     takeoversOfCrashedRuns: distribution(crashes.waits),
+    triggers,
     ...pick(facts, ['faults', 'crashedInstances', 'notRecoveredFrom', 'interrupted']),
   };
-  return { verdict, lost, forbidden: found.filter(({ sessionEnded }) => !sessionEnded), crashes };
+  return { verdict, lost, forbidden: found.filter(({ sessionEnded }) => !sessionEnded), crashes, wrongTriggers };
 }
 
 function countCrashes({ crashed, missing, unfounded, unseen }: CrashAccounts): CrashedRunCounts {

@@ -7,6 +7,7 @@ import { fireKey } from './observations.js';
 import { Random } from './random.js';
 import { HELP, readSoakOptions, type SoakOptions } from './soak-options.js';
 import { judgeSoak, type SoakFacts } from './soak-verdict.js';
+import { TriggerAsker } from './trigger-asker.js';
 
 const OUTAGE_MS = 60_000;
 const PROGRESS_MS = 10_000;
@@ -24,6 +25,7 @@ class Soak {
 
   constructor(
     private readonly cluster: Cluster,
+    private readonly asker: TriggerAsker,
     private readonly options: SoakOptions,
     private readonly interrupted: AbortSignal,
   ) {}
@@ -34,7 +36,7 @@ class Soak {
       this.#from = await this.cluster.recovered(this.interrupted);
       this.#to = this.#from;
       await this.#breakThings();
-      await this.#settle();
+      await Promise.all([this.#settle(), this.asker.settle()]);
     } catch (error) {
       if (!this.interrupted.aborted) throw error;
       this.#tell('interrupted');
@@ -58,12 +60,14 @@ class Soak {
       interrupted: this.interrupted.aborted,
       from: this.#from,
       to: this.#to,
+      asked: this.asker.asked,
     };
-    const { verdict, lost, forbidden, crashes } = judgeSoak(cluster.observer, facts);
+    const { verdict, lost, forbidden, crashes, wrongTriggers } = judgeSoak(cluster.observer, facts);
     for (const { earlier, later } of forbidden.slice(0, SHOWN)) tell(`overlap: ${show(earlier)} and ${show(later)}`);
     for (const fire of lost.slice(0, SHOWN)) tell(`lost: ${show(fire)}`);
     for (const { run } of crashes.missing.slice(0, SHOWN)) tell(`crashed and not executed again: ${show(run)}`);
     for (const run of crashes.unfounded.slice(0, SHOWN)) tell(`executed again without a crash: ${show(run)}`);
+    for (const run of wrongTriggers.slice(0, SHOWN)) tell(`asked for: ${JSON.stringify(run)}`);
     process.stdout.write(`${JSON.stringify(verdict)}\n`);
     return verdict.ok ? 0 : 1;
   }
@@ -132,11 +136,15 @@ async function soak(options: SoakOptions): Promise<number> {
     const { processes, client, failover } = options;
     const jobs = [TICKS, HAULS].map((job) => ({ ...job, failover }));
     const cluster = await Cluster.start(ensemble, processes, { jobs, client });
+    // Numbers of its own, so that the faults of a seed are the same with and without it.
+    const asker = new TriggerAsker(ensemble.connectString, cluster.namespace, jobs, new Random(~options.seed));
     try {
-      const run = new Soak(cluster, options, interruption.signal);
+      await asker.start();
+      const run = new Soak(cluster, asker, options, interruption.signal);
       await run.run();
       return run.conclude();
     } finally {
+      await asker.end();
       await cluster.end();
     }
   } finally {

@@ -13,8 +13,8 @@ export type WorkerMessage =
   | { readonly kind: 'ready' }
   /** Its event loop stood still for `sleptMs` and turns again. */
   | { readonly kind: 'woke'; readonly sleptMs: number; readonly at: number }
-  /** User code was called. */
-  | (OfRun & { readonly kind: 'begin'; readonly token: string })
+  /** User code was called; `trigger`: the id of the trigger that asked for it, `null` for a fire. */
+  | (OfRun & { readonly kind: 'begin'; readonly token: string; readonly trigger: string | null })
   /** The next `begin` with this token executes a run again that crashed elsewhere; `null` if nobody knows where. */
   | (OfRun & { readonly kind: 'taken-over'; readonly token: string; readonly from: string | null })
   /** User code is done and the ledger has accepted its work. */
