@@ -314,10 +314,16 @@ export const PLANTS: readonly Plant[] = [
     file: 'execution/triggered-runs.js',
     edits: [
       {
-        from: 'if (other.startsWith(id) && !this.#over.has(other))',
-        to: 'if (other.startsWith(id) && !this.#over.has(other) && this.hooks.items().includes(Number(other.slice(-10))))',
+        from: 'this.#open.isAmongFirst(concurrency, entry)',
+        to: 'this.#open.items().filter((item) => this.hooks.owns(item)).flatMap((item) => [...this.#open.ofItem(item)]).filter(({ id, name }) => id === entry.id && name < entry.name).length < concurrency',
       },
     ],
+  },
+  {
+    name: 'followed-list-misses-what-comes',
+    defect: 'the list of open triggers does not take in what it is told has come',
+    file: 'registry/watched-place.js',
+    edits: [{ from: 'changed.splice(at, 0, name)', to: 'void name' }],
   },
   {
     name: 'latch-left-behind',
