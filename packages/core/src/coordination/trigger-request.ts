@@ -155,5 +155,10 @@ async function forget(registry: Registry, jobName: string, id: string): Promise<
   // It may be a later trigger's by now, if somebody died in the middle of this.
   if (keyPath !== null && (await registry.read(keyPath))?.value === id) await registry.remove(keyPath);
   await Promise.all((outcomes?.names ?? []).map((name) => registry.remove(`${path}/${name}`, TOGETHER)));
-  await registry.remove(path, { recursive: true });
+  try {
+    await registry.remove(path, TOGETHER);
+  } catch (error) {
+    if (!ElasticJobError.is(error, 'NOT_EMPTY')) throw error;
+    await registry.remove(path, { recursive: true });
+  }
 }
