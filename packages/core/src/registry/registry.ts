@@ -81,7 +81,7 @@ export type CommitResult =
 export interface GroupOption {
   /**
    * Together with whatever else is asked for so in the same instant: one transaction of ZooKeeper, if the driver can.
-   * A commit that is asked for while two of these are under way waits for one of them, and goes with all that came by then.
+   * A commit that is asked for while four of these are under way waits for one of them, and goes with all that came by then.
    * What becomes of it is the same as alone; nodes made together have the same `czxid`. Requests that are not sent so may
    * overtake it. Not for sequential nodes.
    */

@@ -43,45 +43,44 @@ describe('what is asked for in the same instant', () => {
     expect(await driver.exists('/n/mark-d')).toBeNull();
   });
 
-  it('waits, if it is a commit, while two transactions are under way, and goes with all that has come by then', async () => {
-    const answers = [deferred(), deferred()];
-    const { group, sent } = await recorded({}, answers);
-    const commit = (name: string) =>
-      group.commit([{ kind: 'create', path: `/n/${name}`, value: '', mode: 'ephemeral' }]);
-    const first = [commit('a'), commit('b')];
-    await Promise.resolve();
-    const second = [commit('c'), commit('d')];
-    await Promise.resolve();
-    const rest = [commit('e')];
-    await Promise.resolve();
-    rest.push(commit('f'));
-    await Promise.resolve();
-    expect(sent).toHaveLength(2);
-    answers[1]?.resolve();
-    await Promise.all([...second, ...rest]);
-    expect(sent[2]).toBe('multi create /n/e, create /n/f');
-    rest.push(commit('g'));
-    await Promise.all([...rest, group.create('/n/h', '', 'ephemeral')]);
-    expect(sent[3]).toBe('multi create /n/g, create /n/h');
-    answers[0]?.resolve();
-    await Promise.all(first);
-  });
-
-  it('does not wait if it is a mark, and takes along what waits', async () => {
-    const answers = [deferred(), deferred()];
-    const { group, sent } = await recorded({}, answers);
-    const commit = (name: string) =>
-      group.commit([{ kind: 'create', path: `/n/${name}`, value: '', mode: 'ephemeral' }]);
-    const waiting: Promise<unknown>[] = [];
-    for (const name of ['a', 'b', 'c']) {
-      waiting.push(commit(name));
-      await Promise.resolve();
+  describe('while four transactions are under way', () => {
+    async function busy() {
+      const answers = Array.from({ length: 4 }, () => deferred());
+      const { group, sent } = await recorded({}, answers);
+      const commit = (name: string) =>
+        group.commit([{ kind: 'create', path: `/n/${name}`, value: '', mode: 'ephemeral' }]);
+      const first: Promise<unknown>[] = [];
+      for (const name of ['a', 'b', 'c', 'd']) {
+        first.push(commit(name));
+        await Promise.resolve();
+      }
+      expect(sent).toHaveLength(4);
+      return { group, sent, commit, answers, first };
     }
-    expect(sent).toHaveLength(2);
-    await group.create('/n/mark', '', 'ephemeral');
-    expect(sent[2]).toBe('multi create /n/c, create /n/mark');
-    for (const answer of answers) answer.resolve();
-    await Promise.all(waiting);
+
+    it('waits, if it is a commit, and goes with all that has come by then', async () => {
+      const { sent, commit, answers, first } = await busy();
+      const rest = [commit('e')];
+      await Promise.resolve();
+      rest.push(commit('f'));
+      await Promise.resolve();
+      expect(sent).toHaveLength(4);
+      answers[1]?.resolve();
+      await Promise.all(rest);
+      expect(sent[4]).toBe('multi create /n/e, create /n/f');
+      for (const answer of answers) answer.resolve();
+      await Promise.all(first);
+    });
+
+    it('does not wait if it is a mark, and takes along what waits', async () => {
+      const { group, sent, commit, answers, first } = await busy();
+      const waiting = commit('e');
+      await Promise.resolve();
+      await group.create('/n/mark', '', 'ephemeral');
+      expect(sent[4]).toBe('multi create /n/e, create /n/mark');
+      for (const answer of answers) answer.resolve();
+      await Promise.all([...first, waiting]);
+    });
   });
 
   it('goes as it is when it is alone', async () => {

@@ -11,7 +11,7 @@ const LARGEST = { operations: 128, bytes: 250_000 } as const;
  * with all that has come by then: the more there is to do, the more goes at a time, and whoever is alone waits for nobody.
  * Single marks, which are many in one instant and few in the next, do not wait.
  */
-const UNDER_WAY = 2;
+const UNDER_WAY = 4;
 
 /** What a create can be told. */
 type Created = Awaited<ReturnType<DriverSession['create']>>;
