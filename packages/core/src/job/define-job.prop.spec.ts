@@ -27,6 +27,11 @@ describe('defineJob', () => {
     );
   });
 
+  it('answers a name that cannot even be shown as a text', () => {
+    const given = { name: { toString: 0n } } as unknown as JobOptions;
+    expect(() => defineJob(given)).toThrow('expected');
+  });
+
   it('names every unknown option', () => {
     const unknown = fc.stringMatching(/^[a-z]{1,12}_[a-z]{1,12}$/);
     fc.assert(

@@ -20,7 +20,9 @@ import { unsupportedOptions } from './unsupported-options.js';
  */
 export function defineJob(options: JobOptions, context: { readonly now?: number } = {}): JobDefinition {
   const given = withoutAbsent(options);
-  const name = String(given.name ?? given.jobName ?? '?');
+  const said = given.name ?? given.jobName ?? '?';
+  // What is no text may have no text either.
+  const name = typeof said === 'string' ? said : show(said);
   const parsed = JOB_SCHEMA.safeParse(given);
   const problems = [
     ...(parsed.success ? [] : parsed.error.issues.flatMap((issue) => problemsOf(issue, given))),
