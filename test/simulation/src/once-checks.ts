@@ -48,12 +48,21 @@ function notTwice(world: World): Check {
 function betweenTheItems(world: World): Check {
   const running = new Map<string, Set<Call>>();
   const begins = new Map<string, OnceCall>();
+  const skipped = new Set<string>();
+  const takenOver = new Set<string>();
   const givenUp = (fire: { jobName: string; scheduledAt: number }): boolean =>
     recordedEnd(world, { ...fire, phase: 'started' }) === null;
   return {
     promise: 'once',
     words:
       'what is called once at the begin has settled before any item of the fire starts, what is called at the end comes after all',
+    traced(_process, event) {
+      if (event.kind === 'fire-skipped') for (const item of event.items) skipped.add(`${fireOf(event)}/${item}`);
+      if (event.kind === 'item-started' && event.source === 'FAILOVER') {
+        takenOver.add(`${event.jobName}/${event.item}@${event.fencingToken}`);
+      }
+      return null;
+    },
     called(call) {
       // What somebody asked for is no fire, also if it is for the time of one.
       if (call.context.trigger !== undefined) return null;
@@ -80,7 +89,10 @@ function betweenTheItems(world: World): Check {
       const isDone = (item: number): boolean => calls.some((one) => one.item === item && one.settledAt !== null);
       const isOpen = (one: Call): boolean =>
         one.settledAt === null && !one.process.gone && !one.context.signal.aborted && !isDismissed(one);
-      const open = calls.find((one) => isOpen(one) && !isDone(one.item));
+      // A crashed run counts for the fire before its mark, also where its item had been skipped for that one.
+      const isAwaited = (one: Call): boolean =>
+        !skipped.has(`${fireOf(one)}/${one.item}`) || !takenOver.has(`${one.jobName}/${one.item}@${one.token}`);
+      const open = calls.find((one) => isOpen(one) && !isDone(one.item) && isAwaited(one));
       if (open === undefined || !world.ensemble.leader.isAlive(sessionOf(world, open))) return null;
       return `${call.process.name} calls at the end of ${fireOf(call)} while ${open.process.name} still runs item ${open.item}`;
     },
