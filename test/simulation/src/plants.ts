@@ -151,7 +151,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'stops-firing-first',
     defect: "an instance that leaves stops firing before its items are somebody else's",
     file: 'runtime/orderly-leave.js',
-    seed: 28,
+    seed: 34,
     edits: [
       {
         from: "await attempt(leaver, 'give the items away', () => handOver(leaver));",
@@ -185,7 +185,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'starts-while-cut-off',
     defect: 'an item that waited for its turn is started although the connection is gone',
     file: 'execution/job-run.js',
-    seed: 2,
+    seed: 31,
     edits: [
       {
         from: 'ownership.mayStart() ?',
