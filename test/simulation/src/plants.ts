@@ -197,7 +197,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'shut-down-by-a-view',
     defect: 'an instance stops because its node is not in a view, without reading it',
     file: 'coordination/job-member.js',
-    seed: 369,
+    seed: 495,
     edits: [
       {
         from: '!(await this.#membership.isAbsent()) ||',
@@ -235,7 +235,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'absent-means-dead',
     defect: 'an instance whose node an operator removed counts as dead while it still runs',
     file: 'coordination/crashed-run.js',
-    seed: 250,
+    seed: 563,
     edits: [{ from: 'if (!registered && !witnessed)', to: 'if (!registered)' }],
   },
   {
@@ -254,7 +254,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'gives-up-others-marks',
     defect: 'an instance that leaves takes away the mark of a run that it lost with a former session',
     file: 'coordination/running-marks.js',
-    seed: 357,
+    seed: 21,
     edits: [{ from: 'if (this.#lasting.get(item) !== witness)', to: 'if (item < 0)' }],
   },
   {
