@@ -197,7 +197,6 @@ describe('what others wrote into the registry', () => {
       'jobName: bad\nshardingTotalCount: 1\njobShardingStrategyType: X\n',
       "sharding strategy 'X'",
     ],
-    ['what this version does not do', 'jobName: bad\nshardingTotalCount: 1\nmaxTimeDiffSeconds: 1\n', 'maxTimeDiff'],
     ['nothing', '', 'bad/config: seen no options'],
   ];
 

@@ -177,6 +177,20 @@ export class Cluster {
   }
 }
 
+/** What is asked of the registry from now on, `verb path` for each request. */
+export function recordRequests(registry: Registry): string[] {
+  const requests: string[] = [];
+  const verbs = ['read', 'children', 'create', 'ensure', 'put', 'write', 'remove', 'commit', 'watchTree'] as const;
+  for (const verb of verbs) {
+    const send = registry[verb].bind(registry) as (...args: unknown[]) => Promise<never>;
+    registry[verb] = (...args: unknown[]) => {
+      requests.push(`${verb} ${String(args[0])}`);
+      return send(...args);
+    };
+  }
+  return requests;
+}
+
 /** The coordination events of an instance, by name. */
 export function coordination(node: Node): CoordinationTrace['event'][] {
   return node.traces.of('coordination').map(({ event }) => event);

@@ -1,6 +1,15 @@
 import { type Deferred, deferred, settle } from '@elasticjob/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Cluster, type ClusterOptions, coordination, JOB, type Node, SECOND, skips } from './cluster.js';
+import {
+  Cluster,
+  type ClusterOptions,
+  coordination,
+  JOB,
+  type Node,
+  recordRequests,
+  SECOND,
+  skips,
+} from './cluster.js';
 
 let cluster = new Cluster();
 /** What hangs until a test lets it go: runs of the fires that a test told to. */
@@ -386,7 +395,7 @@ describe('a crashed run that is not wanted any more', () => {
 
 describe('a mark of somebody who is gone, without failover', () => {
   it('keeps its item from one fire, and not from the next', async () => {
-    begin({ job: { failover: false, shardingTotalCount: 1 } });
+    begin({ job: { failover: false, misfire: false, shardingTotalCount: 1 } });
     const a = await cluster.start('a');
     await a.registry.ensure(`${JOB}/sharding/0/running`, '10.0.0.8@-@7');
     const [first, second] = [await fire(), await fire()];
@@ -397,7 +406,7 @@ describe('a mark of somebody who is gone, without failover', () => {
   });
 
   it('is left alone while its owner is there', async () => {
-    begin({ job: { failover: false, shardingTotalCount: 1 } });
+    begin({ job: { failover: false, misfire: false, shardingTotalCount: 1 } });
     const a = await cluster.start('a');
     const java = await foreign();
     await java.create(
@@ -434,14 +443,7 @@ describe('what failover costs', () => {
   it('nothing at an ordinary run: its mark is created and removed, and nothing is read', async () => {
     begin();
     const { registry } = await cluster.start('a');
-    const requests: string[] = [];
-    for (const verb of ['read', 'children', 'create', 'ensure', 'put', 'write', 'remove', 'commit'] as const) {
-      const send = registry[verb].bind(registry) as (...args: unknown[]) => Promise<never>;
-      registry[verb] = (...args: unknown[]) => {
-        requests.push(`${verb} ${String(args[0])}`);
-        return send(...args);
-      };
-    }
+    const requests = recordRequests(registry);
     await fire();
     const marks = [0, 1, 2].map((item) => `${JOB}/sharding/${item}/running`);
     expect(requests.sort()).toEqual([

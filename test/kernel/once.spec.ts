@@ -130,6 +130,52 @@ describe('a listener that is called once for all instances', () => {
     expect(cluster.itemsAt(at)).toEqual([0, 2]);
   });
 
+  it('is not kept waiting at the begin by an item that is put off, and is called at the end once that is made up for', async () => {
+    const gate = deferred();
+    begin({ work: ({ shardingItem }) => (shardingItem === 1 && cluster.calls.length <= 3 ? gate.promise : undefined) });
+    for (const name of ['a', 'b', 'c']) await cluster.start(name);
+    const first = await cluster.nextFire();
+    const during = await cluster.nextFire();
+    expect(cluster.itemsAt(during)).toEqual([0, 2]);
+    expect(kinds()).toEqual([`before@${second(first)}`, `before@${second(during)}`]);
+    gate.resolve();
+    await settle();
+    expect(cluster.itemsAt(during)).toEqual([0, 1, 2]);
+    expect(kinds().slice(2).toSorted()).toEqual([`after@${second(first)}`, `after@${second(during)}`]);
+    expect(failures).toEqual([]);
+    expect(await nodes('guarantee/started')).toEqual([]);
+  });
+
+  it('is called around a fire of which everything is put off', async () => {
+    const gate = deferred();
+    begin({ work: () => (cluster.calls.length <= 3 ? gate.promise : undefined) });
+    for (const name of ['a', 'b']) await cluster.start(name);
+    const first = await cluster.nextFire();
+    const during = await cluster.nextFire();
+    await cluster.clock.advance(SECOND / 4);
+    expect(kinds()).toEqual([`before@${second(first)}`]);
+    gate.resolve();
+    await settle();
+    expect(cluster.itemsAt(during)).toEqual([0, 1, 2]);
+    const ofFire = (at: number): string[] => kinds().filter((kind) => kind.endsWith(`@${second(at)}`));
+    expect(ofFire(first)).toEqual([`before@${second(first)}`, `after@${second(first)}`]);
+    expect(ofFire(during)).toEqual([`before@${second(during)}`, `after@${second(during)}`]);
+    expect(failures).toEqual([]);
+  });
+
+  it('is called when the instance dies that was to make up for what it put off', async () => {
+    const gate = deferred();
+    begin({ work: (_context, instance) => (instance === 'a' ? gate.promise : undefined) });
+    for (const name of ['a', 'b', 'c']) await cluster.start(name);
+    await cluster.nextFire();
+    const during = await cluster.nextFire();
+    await cluster.kill('a');
+    gate.resolve();
+    await cluster.clock.advance(SECOND / 4);
+    expect(kinds()).toContain(`after@${second(during)}`);
+    expect(cluster.itemsAt(during)).toHaveLength(2);
+  });
+
   it('is called when the instance dies whose item was awaited last', async () => {
     begin({ work: (_context, instance) => (instance === 'a' ? new Promise(() => undefined) : undefined) });
     for (const name of ['a', 'b', 'c']) await cluster.start(name);

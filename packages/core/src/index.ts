@@ -30,10 +30,11 @@ export { type LogFields, type Logger, type LogLevel, silentLogger, writeLogger }
 export type { FireWindow, RunTrigger, ShardingContext } from './job/context.js';
 // jobs
 export { defineJob } from './job/define-job.js';
-export type { JobDefinition } from './job/definition.js';
+export type { ClockDifferenceAction, JobDefinition } from './job/definition.js';
 export type { DataflowJobHandler, FetchedData, JobHandler, SimpleJobHandler } from './job/handlers.js';
 export { type IdentityOptions, type InstanceIdentity, type InstanceLabels, instanceIdentity } from './job/identity.js';
 export type { JobOptions } from './job/job-options.js';
+export type { MisfirePolicy } from './job/misfire-policy.js';
 export type { BackfillOptions, BackfillReceipt } from './operations/backfill-command.js';
 export { ConfigurationConflictError } from './operations/configuration-conflict.js';
 export type { ConfigurationDifference } from './operations/configuration-difference.js';

@@ -326,6 +326,40 @@ export const PLANTS: readonly Plant[] = [
     edits: [{ from: 'changed.splice(at, 0, name)', to: 'void name' }],
   },
   {
+    name: 'made-up-on-both-sides',
+    defect: "a held fire is made up for also when it turned out to be another instance's",
+    file: 'execution/fire-book.js',
+    edits: [
+      {
+        from: 'const lost = open.flatMap((fire) => this.#letGo(fire));',
+        to: 'const lost = [];',
+      },
+    ],
+  },
+  {
+    name: 'misfire-flag-stays',
+    defect: 'the misfire flag is not lowered when the fire is made up for',
+    file: 'coordination/misfire-flags.js',
+    edits: [{ from: 'await this.registry.remove(path);', to: '' }],
+  },
+  {
+    name: 'overlap-forgotten',
+    defect: 'a fire that fell into a run is not looked at again when the run ends',
+    file: 'runtime/item-ownership.js',
+    edits: [{ from: 'firing.resume();', to: '' }],
+  },
+  {
+    name: 'missed-by-whoever-noticed',
+    defect: 'a fire that was missed is not made up for once, but each time the connection comes back',
+    file: 'execution/fire-book.js',
+    edits: [
+      {
+        from: 'for (const fire of open)\n            fire.waiting = false;',
+        to: 'for (const fire of open) { if (fire.missed !== null) fire.done.clear(); else fire.waiting = false; }',
+      },
+    ],
+  },
+  {
     name: 'latch-left-behind',
     defect: 'a contender for leadership does not take its node away',
     file: 'coordination/latch.js',

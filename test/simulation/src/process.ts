@@ -8,6 +8,7 @@ import {
   type JobListener,
   type LogFields,
   type Logger,
+  type MisfirePolicy,
   type RunContext,
   type ShardingContext,
   type TraceEvent,
@@ -33,6 +34,7 @@ export interface SimulatedJob {
   readonly failover: boolean;
   /** Whether it has a listener that is called once for all instances. */
   readonly once: boolean;
+  readonly misfirePolicy: MisfirePolicy;
 }
 
 /** One call of a listener that is called once for all instances. */
@@ -56,6 +58,8 @@ export interface Call {
   /** Session of the process as it knew it at the start. */
   readonly epoch: number;
   readonly context: ShardingContext;
+  /** True time at which it was called. */
+  readonly startedAt: number;
   /** True time at which the handler settled; `null` while it has not. */
   settledAt: number | null;
 }
@@ -234,6 +238,7 @@ export class SimulatedProcess implements Host {
           jobErrorHandlerType: 'IGNORE',
           failover: job.failover,
           jobListenerTypes: job.once ? ['ONCE'] : [],
+          misfirePolicy: job.misfirePolicy,
         },
         { now: this.parts.timeline.now },
       );
@@ -246,7 +251,8 @@ export class SimulatedProcess implements Host {
   async #execute(context: ShardingContext): Promise<void> {
     const { jobName, shardingItem: item, fencingToken: token = 0n, scheduledAt } = context;
     const { epoch } = this.registry.session;
-    const call: Call = { process: this, jobName, item, token, scheduledAt, epoch, context, settledAt: null };
+    const startedAt = this.parts.timeline.now;
+    const call: Call = { process: this, jobName, item, token, scheduledAt, epoch, context, startedAt, settledAt: null };
     const { timeline, witness } = this.parts;
     witness.called(call);
     this.calls.add(call);

@@ -88,3 +88,13 @@ function isAccepted({ ledger }: World, jobName: string, run: string): boolean {
   const id = run.split('-').slice(0, 2).join('-');
   return ledger.value(jobName, `extension/triggers/records/${id}`) !== null;
 }
+
+/** Items with a misfire flag that nobody runs: for a moment only, since what is held is made up for right after its run. */
+export function idleFlags(world: World): string[] {
+  return world.jobs.flatMap((job) => {
+    const busy = membersOf(world, job).flatMap(({ handles }) => handles.get(job.name)?.status().runningItems ?? []);
+    const items = world.ledger.children(job.name, 'sharding').filter((item) => !busy.includes(Number(item)));
+    const flagged = items.filter((item) => world.ledger.value(job.name, `sharding/${item}/misfire`) !== null);
+    return flagged.map((item) => `${job.name}/${item}`);
+  });
+}

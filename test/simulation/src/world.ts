@@ -119,7 +119,7 @@ export class World implements Witness {
     });
     this.ledger = new Ledger(this.ensemble, () => this.timeline.now);
     this.triggering = drawTriggering(new Random(seed ^ 0x791663));
-    this.jobs = drawJobs(this.random, new Random(seed ^ 0xfa11), new Random(seed ^ 0x0ce));
+    this.jobs = drawJobs(this.random, new Random(seed ^ 0xfa11), new Random(seed ^ 0x0ce), new Random(seed ^ 0x3a55));
     this.#checks = allChecks(this);
     this.ensemble.onCommit((transaction) => this.#check((check) => check.committed?.(transaction) ?? null));
     this.operator = this.#makeOperator();
@@ -212,6 +212,12 @@ export class World implements Witness {
     return spans.findLast(({ after }) => after < at)?.owners ?? [];
   }
 
+  /** Whose an item was for a fire that the present plan does not reach back to. */
+  formerOwner(jobName: string, item: number, at: number): string | null {
+    const spans = this.ledger.plans(jobName).flatMap((plan) => plan.spans.slice(0, 1));
+    return spans.findLast(({ after }) => after < at)?.owners[item] ?? null;
+  }
+
   /**
    * The process that had this id all the time, if nothing happened to it. An orderly leave does not count as long as its
    * items were handed over before its patience ended; with `mayLeave` off it always does.
@@ -279,6 +285,7 @@ export class World implements Witness {
 
   traced(process: SimulatedProcess, event: TraceEvent): void {
     if (event.kind !== 'status') this.history.note(process.name, () => `trace: ${describe(event)}`);
+    if (event.kind === 'item-finished' && event.source === 'MISFIRE') this.history.count('made up for');
     if (event.kind === 'fire-skipped') this.history.count(`skipped ${event.reason}`, event.items.length);
     if (event.kind === 'coordination' && event.event === 'draining') {
       this.disturb(process, event.jobName, true);
@@ -382,7 +389,7 @@ function drawTemper(random: Random): Temper {
 }
 
 /** What came later is drawn apart, so that a history without it is what it was. */
-function drawJobs(random: Random, failover: Random, once: Random): SimulatedJob[] {
+function drawJobs(random: Random, failover: Random, once: Random, misfire: Random): SimulatedJob[] {
   return Array.from({ length: random.whole(1, 2) }, (_, index) => ({
     name: `job${index + 1}`,
     periodSeconds: random.pick([2, 3, 5]),
@@ -390,6 +397,7 @@ function drawJobs(random: Random, failover: Random, once: Random): SimulatedJob[
     strategy: random.pick(['AVG_ALLOCATION', 'ROUND_ROBIN']),
     poolSize: random.pick([1, 8, 8]),
     failover: failover.chance(0.5),
+    misfirePolicy: misfire.pick(['skip', 'fire-once', 'fire-once', 'fire-all:3'] as const),
     once: once.chance(0.3),
   }));
 }

@@ -20,6 +20,7 @@
  * │   ├── running                      id of the instance that runs the item; ephemeral without failover
  * │   ├── failover                     ephemeral, id of the instance that takes a crashed run over
  * │   ├── failovering                  the same, persistent
+ * │   ├── misfire                      a fire fell into a run of the item and is to be made up for
  * │   └── disabled                     an operator switched the item off
  * ├── trigger/{id}                     a run is asked of that instance
  * ├── guarantee
@@ -59,6 +60,7 @@ export const layout = {
   running: (item: number) => `sharding/${item}/running`,
   failover: (item: number) => `sharding/${item}/failover`,
   failovering: (item: number) => `sharding/${item}/failovering`,
+  misfire: (item: number) => `sharding/${item}/misfire`,
   disabled: (item: number) => `sharding/${item}/disabled`,
   triggers: 'trigger',
   trigger: (id: string) => `trigger/${id}`,

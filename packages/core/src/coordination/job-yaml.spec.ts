@@ -102,6 +102,17 @@ describe('what cannot be read is answered with a sentence', () => {
     ],
     ['half of a policy', `${MINIMAL}props: {elasticjob.ts.dst.gap: skip}\n`, 'props.elasticjob.ts.dst.overlap: '],
     ['a pool of 0', `${MINIMAL}props: {elasticjob.ts.pool: 0}\n`, 'props.elasticjob.ts.pool: '],
+    ['no misfire policy', `${MINIMAL}props: {elasticjob.ts.misfire.policy: never}\n`, "misfire.policy: seen 'never'"],
+    [
+      'a flag that its policy contradicts',
+      `${MINIMAL}misfire: true\nprops: {elasticjob.ts.misfire.policy: skip}\n`,
+      "misfire: seen 'true', expected false with props.elasticjob.ts.misfire.policy skip",
+    ],
+    [
+      'no way to meet clocks that differ',
+      `${MINIMAL}props: {elasticjob.ts.max-time-diff.action: x}\n`,
+      'props.elasticjob.ts.max-time-diff.action: ',
+    ],
   ])('%s', (_, text, problem) => {
     expect(decodeJobConfig(text)).toEqual({ readable: false, problem: expect.stringContaining(problem) });
   });
@@ -114,6 +125,8 @@ describe('options that Java lacks', () => {
     className: 'com.x.MyJob',
     dst: { gap: 'skip', overlap: 'both' },
     timeout: '30s',
+    misfirePolicy: 'fire-all:5',
+    maxTimeDiffAction: 'report',
     jobExecutorThreadPoolSizeProviderType: 4,
     props: { own: 'x' },
   });
@@ -121,7 +134,8 @@ describe('options that Java lacks', () => {
   it('are stored in props', () => {
     expect(encodeJobConfig(job)).toContain(
       'props:\n  own: x\n  elasticjob.ts.dst.gap: skip\n  elasticjob.ts.dst.overlap: both\n' +
-        "  elasticjob.ts.timeout: '30000'\n  elasticjob.ts.pool: '4'\n",
+        "  elasticjob.ts.timeout: '30000'\n  elasticjob.ts.pool: '4'\n" +
+        '  elasticjob.ts.misfire.policy: fire-all:5\n  elasticjob.ts.max-time-diff.action: report\n',
     );
     expect(encodeJobConfig(job)).not.toMatch(/jobExecutorThreadPoolSizeProviderType|className/);
   });
@@ -136,16 +150,6 @@ describe('options that Java lacks', () => {
 
   it('of a later version survive', () => {
     expect(decoded(`${MINIMAL}props: {elasticjob.ts.later: x}\n`).props).toEqual({ 'elasticjob.ts.later': 'x' });
-  });
-});
-
-describe('options that are stored but not supported', () => {
-  it('are read as they are and named', () => {
-    const stored = decodeJobConfig(`${MINIMAL}staticSharding: true\nmaxTimeDiffSeconds: 0\n`);
-    expect(stored).toMatchObject({
-      definition: { staticSharding: true, maxTimeDiffSeconds: 0 },
-      unsupported: ['maxTimeDiffSeconds'],
-    });
   });
 });
 

@@ -3,7 +3,7 @@ import { messageOf } from '../foundation/errors.js';
 import type { JobDefinition } from '../job/definition.js';
 import { parseDuration } from '../job/duration.js';
 import { OWN_PROPS_PREFIX } from '../job/job-schema.js';
-import { unsupportedOptions } from '../job/unsupported-options.js';
+import { contradicts, parseMisfirePolicy } from '../job/misfire-policy.js';
 import type { DstPolicy } from '../schedule/dst-policy.js';
 import {
   isNull,
@@ -28,8 +28,6 @@ export type StoredJobConfig =
       readonly definition: JobDefinition;
       /** Java's `jobExtraConfigurations`, to be given to {@link encodeJobConfig} unread; `null` if there are none. */
       readonly extra: string | null;
-      /** Options in force for Java members that this version cannot keep, by path. */
-      readonly unsupported: readonly string[];
     }
   | {
       readonly readable: false;
@@ -70,6 +68,8 @@ const OWN = {
   overlap: `${OWN_PROPS_PREFIX}dst.overlap`,
   timeout: `${OWN_PROPS_PREFIX}timeout`,
   pool: `${OWN_PROPS_PREFIX}pool`,
+  misfirePolicy: `${OWN_PROPS_PREFIX}misfire.policy`,
+  maxTimeDiffAction: `${OWN_PROPS_PREFIX}max-time-diff.action`,
 } as const;
 
 /**
@@ -83,11 +83,13 @@ export function encodeJobConfig(definition: JobDefinition, extra: string | null 
   return OPTIONS.map((name) => (name === EXTRA ? (extra ?? '') : line(name, values[name]))).join('');
 }
 
-function ownProps({ dst, timeout, poolSize }: JobDefinition): Record<string, string> {
+function ownProps({ dst, timeout, poolSize, misfirePolicy, maxTimeDiffAction }: JobDefinition): Record<string, string> {
   return {
     ...(dst !== null && { [OWN.gap]: dst.gap, [OWN.overlap]: dst.overlap }),
     ...(timeout !== null && { [OWN.timeout]: String(timeout) }),
     ...(poolSize !== null && { [OWN.pool]: String(poolSize) }),
+    ...(misfirePolicy !== null && { [OWN.misfirePolicy]: misfirePolicy }),
+    ...(maxTimeDiffAction !== null && { [OWN.maxTimeDiffAction]: maxTimeDiffAction }),
   };
 }
 
@@ -112,9 +114,7 @@ function line(name: string, value: Value): string {
 export function decodeJobConfig(text: string): StoredJobConfig {
   try {
     const bean = readBean(text, OPTIONS);
-    const definition = definitionOf(bean);
-    const unsupported = unsupportedOptions(definition).map(({ path }) => path);
-    return { readable: true, definition, extra: extraOf(bean), unsupported };
+    return { readable: true, definition: definitionOf(bean), extra: extraOf(bean) };
   } catch (error) {
     if (error instanceof UnreadableYaml) return { readable: false, problem: error.message };
     throw error;
@@ -152,7 +152,7 @@ function definitionOf(bean: YamlBean): JobDefinition {
     jobParameter: readText(bean, 'jobParameter') ?? '',
     monitorExecution: readFlag(bean, 'monitorExecution'),
     failover: readFlag(bean, 'failover'),
-    misfire: readFlag(bean, 'misfire'),
+    ...misfireOf(readFlag(bean, 'misfire'), own),
     maxTimeDiffSeconds: readInteger(bean, 'maxTimeDiffSeconds', -1),
     reconcileIntervalMinutes: readInteger(bean, 'reconcileIntervalMinutes', 0),
     jobShardingStrategyType: type(bean, 'jobShardingStrategyType'),
@@ -169,6 +169,7 @@ function definitionOf(bean: YamlBean): JobDefinition {
     dst: dstOf(own),
     timeout: positiveOf(OWN.timeout, own[OWN.timeout]),
     poolSize: positiveOf(OWN.pool, own[OWN.pool]),
+    maxTimeDiffAction: clockActionOf(own[OWN.maxTimeDiffAction]),
   });
 }
 
@@ -194,6 +195,21 @@ function dstOf(own: OwnProps): DstPolicy | null {
   if (overlap !== 'first' && overlap !== 'second' && overlap !== 'both')
     throw seen(`props.${OWN.overlap}`, overlap ?? '', 'expected first, second or both');
   return Object.freeze({ gap, overlap });
+}
+
+function misfireOf(misfire: boolean, own: OwnProps): Pick<JobDefinition, 'misfire' | 'misfirePolicy'> {
+  const text = own[OWN.misfirePolicy];
+  const misfirePolicy = text === undefined ? null : parseMisfirePolicy(text);
+  if (text !== undefined && misfirePolicy === null)
+    throw seen(`props.${OWN.misfirePolicy}`, text, 'expected skip, fire-once or fire-all:n');
+  if (contradicts(misfire, misfirePolicy))
+    throw seen('misfire', 'true', `expected false with props.${OWN.misfirePolicy} skip: change one of the two`);
+  return { misfire, misfirePolicy };
+}
+
+function clockActionOf(text: string | undefined): JobDefinition['maxTimeDiffAction'] {
+  if (text === undefined || text === 'skip' || text === 'report') return text ?? null;
+  throw seen(`props.${OWN.maxTimeDiffAction}`, text, 'expected skip or report');
 }
 
 function positiveOf(name: string, text: string | undefined): number | null {

@@ -3,6 +3,7 @@ import {
   type Attendance,
   arrivalAt,
   generationOf,
+  LATER,
   missingItems,
   type Slot,
   standingOf,
@@ -22,6 +23,13 @@ describe('the arrivals of an item', () => {
     expect(withArrival(both, { generation: '100', by: 'b' })).toBe(both);
     expect(arrivalAt(both, '200')).toEqual({ generation: '200', by: null });
     expect(arrivalAt(both, '300')).toBeUndefined();
+  });
+
+  it('that were put off come at last, or do not', () => {
+    const later = withArrival('100=a', { generation: '200', by: LATER });
+    expect(withArrival(later, { generation: '200', by: 'b' })).toBe('100=a 200=b');
+    expect(withArrival(later, { generation: '200', by: null })).toBe('100=a 200=');
+    expect(withArrival('100=a', { generation: '100', by: LATER })).toBe('100=a');
   });
 
   it('go fire by fire', () => {
@@ -74,6 +82,12 @@ describe('a round', () => {
       reached: true,
       caller: null,
     });
+  });
+
+  it('does not wait for what was put off, and is not called for by who did so', () => {
+    const slots = [slot(0, '100=a', 1), slot(1, '100=later', 2)];
+    const attendance = { ...everybody, isThere: (session: string) => session === 'a' };
+    expect(standingOf(slots, round, attendance)).toEqual({ reached: true, caller: 'a' });
   });
 
   it('does not wait for items that nobody will bring', () => {

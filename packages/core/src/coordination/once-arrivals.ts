@@ -2,7 +2,10 @@
 export interface Arrival {
   /** Which fire: see {@link generationOf}. */
   readonly generation: string;
-  /** The session of the instance that runs the item for it; `null` if nobody does, because the fire of the item was skipped. */
+  /**
+   * The session of the instance that runs the item for it; `null` if nobody does, because the fire of the item was skipped;
+   * {@link LATER}.
+   */
   readonly by: string | null;
 }
 
@@ -47,6 +50,9 @@ const GENERATIONS_AT_ONCE = 8;
 /** The name of all runs that nobody planned: they have no time that is the same on all instances. */
 export const UNPLANNED = 'trigger';
 
+/** In place of a session: the item is run for the fire once a former run of it has ended, and nobody waits for it here. */
+export const LATER = 'later';
+
 /**
  * What tells a fire from all others on every instance: its planned time. Triggered runs have none; they are one generation
  * after the other under one name, as every fire is among Java members.
@@ -55,11 +61,15 @@ export function generationOf(scheduledAt: number, planned: boolean): string {
   return planned ? String(scheduledAt) : UNPLANNED;
 }
 
-/** The text with one arrival more; the same text if the item has arrived for that fire before. */
+/**
+ * The text with one arrival more; the same text if the item has arrived for that fire before. What was put off comes at
+ * last, or does not.
+ */
 export function withArrival(text: string, arrival: Arrival): string {
   const arrivals = readArrivals(text);
-  if (arrivals.some(({ generation }) => generation === arrival.generation)) return text;
-  return writeArrivals([...arrivals, arrival].slice(-GENERATIONS_AT_ONCE));
+  const known = arrivals.findIndex(({ generation }) => generation === arrival.generation);
+  if (known === -1) return writeArrivals([...arrivals, arrival].slice(-GENERATIONS_AT_ONCE));
+  return arrivals[known]?.by === LATER ? writeArrivals(arrivals.with(known, arrival)) : text;
 }
 
 /** The text without the arrivals of a fire, `''` when none is left. Java's stand for whichever fire is under way. */

@@ -8,6 +8,7 @@ import { itemNamed, jobPath, layout, type OncePhase } from './job-layout.js';
 import { withLatch } from './latch.js';
 import {
   arrivalAt,
+  LATER,
   missingItems,
   type Slot,
   standingOf,
@@ -152,6 +153,18 @@ export class OnceBarrier {
     const { slots } = await this.#readSlots(round.phase);
     const isSkipped = slots.every((slot) => arrivalAt(slot.value, round.generation)?.by === null);
     if (isSkipped && missingItems(slots, round).length === 0) await this.#end(round, null, false);
+  }
+
+  /**
+   * These items are run for the fire later than at its time. At this phase nobody waits for them; whoever comes first of
+   * those that come at all sees to the call. Left out are those whose fire is another instance's.
+   */
+  async putOff(round: OnceRound, held: readonly number[], signal: AbortSignal): Promise<void> {
+    await this.#untilDone(signal, async () => {
+      if (await this.#hasEnded(round)) return;
+      const items = await this.#ownOf(round, held, signal);
+      if (items.length > 0) await this.#arrive(round, items, LATER);
+    });
   }
 
   async #ownOf({ scheduledAt }: OnceRound, items: readonly number[], signal: AbortSignal): Promise<number[]> {

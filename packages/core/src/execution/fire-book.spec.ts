@@ -39,17 +39,11 @@ describe('which items an instance runs for which fire', () => {
     expect(book.settled(assignment([99, 'ab'], [0, 'aa']))).toEqual([{ scheduledAt: 100, items: [1] }]);
   });
 
-  it('skips what it has for a fire that it missed, and still runs what it turns out to have been given by then', () => {
+  it('still runs what it turns out to have been given by then', () => {
     const book = new FireBook('a');
     book.settled(assignment([0, 'ab']));
-    expect(book.miss(100, 'no-session')).toEqual([{ scheduledAt: 100, items: [0], skip: 'no-session' }]);
+    book.due(100);
     expect(book.settled(assignment([90, 'aa'], [0, 'ab']))).toEqual([{ scheduledAt: 100, items: [1] }]);
-  });
-
-  it('runs nothing for a fire that it missed when nobody says since when the items are its own', () => {
-    const book = new FireBook('a');
-    expect(book.miss(100, 'no-session')).toEqual([]);
-    expect(book.settled(undated('aa'))).toEqual([]);
   });
 
   it('runs gained items for a fire that it ran before it heard of the resharding', () => {
@@ -86,8 +80,8 @@ describe('which items an instance runs for which fire', () => {
   it('gives up the oldest of too many that wait, and says so', () => {
     const book = new FireBook('a');
     book.settled(assignment([0, 'a']));
-    for (let fire = 1; fire <= 16; fire++) expect(book.park(fire)).toEqual([]);
-    expect(book.park(17)).toEqual([{ scheduledAt: 1, items: [0], skip: 'superseded' }]);
+    for (let fire = 1; fire <= 128; fire++) expect(book.park(fire)).toEqual([]);
+    expect(book.park(129)).toEqual([{ scheduledAt: 1, items: [0], skip: 'superseded' }]);
   });
 
   it('runs waiting fires for what a Java leader assigned, but nothing for fires that were run', () => {
@@ -128,5 +122,191 @@ describe('which items an instance runs for which fire', () => {
         expect(runs.flatMap((run) => run.items).sort()).toEqual([0, 1, 2]);
       }
     }
+  });
+});
+
+/** A book of instance `a` that owns all items of `owners`, and makes up for `makeUps` missed fires. */
+function bookOf(makeUps: number, owners = 'aa'): FireBook {
+  const book = new FireBook('a', () => makeUps);
+  book.settled(assignment([0, owners]));
+  return book;
+}
+
+describe('a fire that was missed', () => {
+  it('is recorded with its reason once it is known whose it is, where nothing is made up for', () => {
+    const book = bookOf(0, 'ab');
+    expect(book.park(100, 'no-session')).toEqual([]);
+    expect(book.settled()).toEqual([{ scheduledAt: 100, items: [0], skip: 'no-session' }]);
+    expect(book.settled()).toEqual([]);
+  });
+
+  it('is not recorded by its former owner when it turns out to be another one', () => {
+    const book = bookOf(1);
+    book.park(100, 'no-session');
+    expect(book.settled(assignment([90, 'bb'], [0, 'aa']))).toEqual([]);
+  });
+
+  it('is made up for, the latest of several, and the others are recorded', () => {
+    const book = bookOf(1);
+    for (const at of [100, 200, 300]) book.park(at, 'no-session');
+    expect(book.settled()).toEqual([
+      { scheduledAt: 100, items: [0, 1], skip: 'no-session' },
+      { scheduledAt: 200, items: [0, 1], skip: 'no-session' },
+      { scheduledAt: 300, items: [0, 1], madeUp: true },
+    ]);
+  });
+
+  it('is not made up for when a later one is run anyway', () => {
+    const book = bookOf(1);
+    book.park(100, 'late');
+    expect(book.due(200)).toEqual([
+      { scheduledAt: 100, items: [0, 1], skip: 'late' },
+      { scheduledAt: 200, items: [0, 1] },
+    ]);
+  });
+
+  it('is made up for in its turn when that is wanted for several: the next one waits', () => {
+    const book = bookOf(2, 'a');
+    for (const at of [100, 200, 300]) book.park(at, 'no-session');
+    expect(book.settled()).toEqual([
+      { scheduledAt: 100, items: [0], skip: 'no-session' },
+      { scheduledAt: 200, items: [0], madeUp: true },
+      { scheduledAt: 300, items: [0], putOff: true },
+    ]);
+    expect(book.heldItems).toEqual([0]);
+    expect(book.free(0)).toEqual([{ scheduledAt: 300, items: [0], madeUp: true }]);
+    expect(book.free(0)).toEqual([]);
+  });
+});
+
+describe('a fire that falls into a run of its item', () => {
+  it('is not held where nothing is made up for', () => {
+    const book = bookOf(0);
+    book.due(100);
+    expect(book.hold(100, [0])).toBeNull();
+  });
+
+  it('is not held if it is none, but a run that was asked for', () => {
+    expect(bookOf(1).hold(100, [0])).toBeNull();
+  });
+
+  it('is due when the run has ended', () => {
+    const book = bookOf(1);
+    book.due(100);
+    expect(book.hold(100, [1])).toEqual([]);
+    expect(book.heldItems).toEqual([1]);
+    expect(book.free(0)).toEqual([]);
+    expect(book.free(1)).toEqual([{ scheduledAt: 100, items: [1], madeUp: true }]);
+    expect(book.heldItems).toEqual([]);
+  });
+
+  it('takes the place of an earlier one', () => {
+    const book = bookOf(1);
+    book.due(100);
+    book.hold(100, [0, 1]);
+    // The next one queues behind it.
+    expect(book.due(200)).toEqual([
+      { scheduledAt: 100, items: [0], skip: 'superseded' },
+      { scheduledAt: 100, items: [1], skip: 'superseded' },
+      { scheduledAt: 200, items: [0, 1], putOff: true },
+    ]);
+    expect(book.free(0)).toEqual([{ scheduledAt: 200, items: [0], madeUp: true }]);
+  });
+
+  it('is run in its turn where several are made up for', () => {
+    const book = bookOf(2, 'a');
+    for (const at of [100, 200, 300]) {
+      book.due(at);
+      book.hold(at, [0]);
+    }
+    const order = [book.free(0), book.free(0), book.free(0)].flat().map(({ scheduledAt }) => scheduledAt);
+    expect(order).toEqual([200, 300]);
+  });
+
+  it('is remembered however long the run takes', () => {
+    const book = bookOf(1, 'a');
+    book.due(100);
+    book.hold(100, [0]);
+    for (let at = 101; at < 200; at++) book.park(at);
+    expect(book.free(0)).toEqual([{ scheduledAt: 100, items: [0], madeUp: true }]);
+  });
+
+  it('is left to its owner when it turns out to be another', () => {
+    const book = bookOf(1, 'a');
+    book.due(100);
+    book.hold(100, [0]);
+    expect(book.settled(assignment([99, 'b'], [0, 'a']))).toEqual([]);
+    expect(book.free(0)).toEqual([]);
+  });
+
+  it('stays with its owner when the item moves after it, also when nobody remembers the span any more', () => {
+    const book = bookOf(1, 'a');
+    book.due(100);
+    book.hold(100, [0]);
+    expect(book.settled(assignment([150, 'b'], [0, 'a']))).toEqual([]);
+    expect(book.settled(assignment([400, 'c'], [300, 'b']))).toEqual([]);
+    expect(book.free(0)).toEqual([{ scheduledAt: 100, items: [0], madeUp: true }]);
+  });
+
+  it('is left to its owner also when that was told between the fire and the attempt to run it', () => {
+    const book = bookOf(1, 'a');
+    book.due(100);
+    book.settled(assignment([99, 'b'], [0, 'a']));
+    expect(book.hold(100, [0])).toEqual([]);
+    expect(book.heldItems).toEqual([]);
+  });
+
+  it('is let go when it is not known any more whose it was', () => {
+    const book = bookOf(1, 'a');
+    book.due(100);
+    book.hold(100, [0]);
+    expect(book.settled(assignment([400, 'a'], [300, 'b']))).toEqual([]);
+    expect(book.free(0)).toEqual([]);
+  });
+
+  it('is recorded when a Java leader moved the item, and kept when it did not', () => {
+    const book = bookOf(1, 'aa');
+    book.due(100);
+    book.hold(100, [0, 1]);
+    expect(book.settled(undated('ab'))).toEqual([{ scheduledAt: 100, items: [1], skip: 'resharded' }]);
+    expect(book.free(0)).toEqual([{ scheduledAt: 100, items: [0], madeUp: true }]);
+  });
+});
+
+describe('when the instance leaves', () => {
+  it('what is held is recorded, and what was missed and waits', () => {
+    const book = bookOf(1, 'a');
+    book.due(100);
+    book.hold(100, [0]);
+    book.park(200, 'late');
+    expect(book.close()).toEqual([
+      { scheduledAt: 100, items: [0], skip: 'overlap' },
+      { scheduledAt: 200, items: [0], skip: 'late' },
+    ]);
+    expect(book.heldItems).toEqual([]);
+  });
+
+  it('a fire is recorded that waits to be known whose it is, for the items it had last been told of', () => {
+    const book = bookOf(0, 'ab');
+    book.park(100);
+    expect(book.close()).toEqual([{ scheduledAt: 100, items: [0], skip: 'no-session' }]);
+    expect(book.close()).toEqual([]);
+  });
+
+  it('nothing is put off any more', () => {
+    const book = bookOf(1, 'aa');
+    book.due(100);
+    expect(book.close()).toEqual([]);
+    expect(book.hold(100, [0])).toBeNull();
+    expect(book.giveBack(100, [1])).toBe(false);
+  });
+
+  it('what it is given for a fire that is past is recorded, not begun', () => {
+    const book = bookOf(1, 'ab');
+    book.due(100);
+    book.close();
+    expect(book.settled(assignment([90, 'aa'], [0, 'ab']))).toEqual([
+      { scheduledAt: 100, items: [1], skip: 'no-session' },
+    ]);
   });
 });

@@ -7,31 +7,54 @@ export interface DueItems {
   readonly items: readonly number[];
   /** Set when the fire is not to be run but recorded as skipped. */
   readonly skip?: SkipReason;
+  /** The fire could not be run at its time and is made up for. */
+  readonly madeUp?: true;
+  /** Not due yet: to be run once the fires before it have been. */
+  readonly putOff?: true;
 }
+
+/** Why a fire could not be looked at in time. */
+export type Miss = 'late' | 'no-session';
 
 interface Fire {
   readonly at: number;
   /** Items that this instance has run or skipped for the fire. */
   readonly done: Set<number>;
+  /** Items that are to be run for the fire as soon as the run that it fell into has ended. */
+  readonly held: Set<number>;
   /** Not looked at yet under an assignment known to be current. */
   waiting: boolean;
+  missed: Miss | null;
+  /** A resharding after it was seen that says whose it was: no later one can change that. */
+  isFinal: boolean;
 }
 
 /** How many fires are remembered, so that items gained by a resharding can still be run for them. */
 const REMEMBERED = 16;
+
+/** How many fires are remembered of which something is still to be decided. */
+const UNDECIDED = 128;
 
 /**
  * Which items this instance runs for which fire. Fires and news of reshardings may come in any order; a fire belongs to
  * the owners of the span that its planned time falls into (see {@link Assignment}), so that each item is run for it
  * once, by its old owner or by its new one, wherever the news arrived first.
  *
+ * What could not be run at its time is decided here too: for the latest `makeUps()` missed fires of an item it is made
+ * up, in their order, and the others are recorded. A fire that falls into a run of its item is held until that has ended.
+ *
  * Pure state: it decides, somebody else runs.
  */
 export class FireBook {
   #assignment: Assignment = NO_ASSIGNMENT;
+  #closed = false;
   readonly #fires: Fire[] = [];
 
-  constructor(private readonly instanceId: string) {}
+  /** @param makeUps for how many missed fires of an item it is made up; asked whenever one is missed. */
+  constructor(
+    private readonly instanceId: string,
+    private readonly makeUps: () => number = () => 0,
+  ) {}
 
   /** The items this instance owns now, ascending. */
   get items(): number[] {
@@ -43,79 +66,185 @@ export class FireBook {
     return ownerAt(this.#assignment, item, Number.POSITIVE_INFINITY) === this.instanceId;
   }
 
+  /** Items for which fires are held, ascending. */
+  get heldItems(): number[] {
+    const items = new Set(this.#fires.flatMap(({ held }) => [...held]));
+    return [...items].sort((one, other) => one - other);
+  }
+
   /** A fire is due and the assignment is known to be current. */
   due(scheduledAt: number): DueItems[] {
-    const fire = this.#note(scheduledAt);
-    const due = this.#take(fire);
-    fire.waiting = false;
-    return due;
+    return [...this.park(scheduledAt), ...this.settled()];
   }
 
   /**
-   * A fire is due while nothing may be started. What is known to be this instance's is skipped; items of which it turns
-   * out later that they had been given to this instance by then are still run.
+   * A fire is due. It waits for {@link settled}: until it is known who owns what. `missed`: it could not be run at its
+   * time. When too many wait, the oldest is given up for the items owned last.
    */
-  miss(scheduledAt: number, skip: SkipReason): DueItems[] {
-    return this.due(scheduledAt).map((due) => ({ ...due, skip }));
-  }
-
-  /**
-   * A fire is due while the assignment is being changed: it waits for {@link settled}. When too many wait, the oldest is
-   * given up for the items owned last.
-   */
-  park(scheduledAt: number): DueItems[] {
-    const oldest = this.#fires[0];
-    const given = this.#fires.length === REMEMBERED && oldest?.waiting ? this.#take(oldest) : [];
-    this.#note(scheduledAt);
-    return given.map((due) => ({ ...due, skip: 'superseded' }));
+  park(scheduledAt: number, missed: Miss | null = null): DueItems[] {
+    this.#fires.push({ at: scheduledAt, done: new Set(), held: new Set(), waiting: true, missed, isFinal: false });
+    if (this.#fires.length <= REMEMBERED) return [];
+    const decided = this.#fires.findIndex(({ waiting, held }) => !waiting && held.size === 0);
+    if (decided !== -1) this.#fires.splice(decided, 1);
+    return this.#fires.length > UNDECIDED ? this.#giveUpOldest() : [];
   }
 
   /**
    * The assignment is known (again). Due are the fires that waited, and of those already run the items that this
-   * assignment had given to this instance by then. Of several fires an item is run for the last; the earlier ones are
-   * recorded as skipped.
+   * assignment had given to this instance by then. Of several fires an item is run for the last ones; the earlier ones
+   * are recorded as skipped.
    */
   settled(assignment: Assignment = this.#assignment): DueItems[] {
+    // Under the same assignment there is nothing new about fires that were looked at.
+    const open = assignment === this.#assignment ? this.#fires.filter(({ waiting }) => waiting) : [...this.#fires];
     this.#assignment = assignment;
-    const due = this.#fires.flatMap((fire) => this.#take(fire));
-    for (const fire of this.#fires) fire.waiting = false;
-    return lastPerItem(due);
+    const lost = open.flatMap((fire) => this.#letGo(fire));
+    const taken = open.map((fire) => ({ fire, items: this.#take(fire) }));
+    for (const fire of open) fire.waiting = false;
+    return [...lost, ...this.#choose(taken)];
   }
 
   /**
-   * Items that were due for a fire but could not be marked, because a resharding came in between: they are looked at
-   * again with the next assignment. Returns whether the fire is one that is remembered.
+   * Items that were due for a fire but could not be started: they are looked at again with the next assignment. `missed`:
+   * by then it is too late for the fire's own time. Returns whether the fire is one that is remembered.
    */
-  giveBack(scheduledAt: number, items: readonly number[]): boolean {
-    const fire = this.#fires.find(({ at }) => at === scheduledAt);
-    if (fire === undefined) return false;
+  giveBack(scheduledAt: number, items: readonly number[], missed: Miss | null = null): boolean {
+    const fire = this.#find(scheduledAt);
+    if (fire === undefined || this.#closed) return false;
     for (const item of items) fire.done.delete(item);
     fire.waiting = true;
+    fire.missed ??= missed;
     return true;
   }
 
-  #note(at: number): Fire {
-    const fire: Fire = { at, done: new Set(), waiting: true };
-    this.#fires.push(fire);
-    if (this.#fires.length > REMEMBERED) this.#fires.shift();
-    return fire;
+  /**
+   * Items that were due for a fire, of which an earlier run is still going on: {@link free} gives them out again. Returns
+   * what is skipped for their sake, `null` if nothing is made up for or the fire is not one that is remembered.
+   */
+  hold(scheduledAt: number, items: readonly number[]): DueItems[] | null {
+    const fire = this.#find(scheduledAt);
+    if (fire === undefined || this.#closed || this.makeUps() === 0) return null;
+    for (const item of items) {
+      fire.done.delete(item);
+      fire.held.add(item);
+    }
+    // Since they were due an assignment may have told that they are another's.
+    return [...this.#letGo(fire), ...items.flatMap((item) => this.#surplusOf(item))];
+  }
+
+  /** No run of the item is going on any more: the earliest of the fires held for it is due. */
+  free(item: number): DueItems[] {
+    const fire = this.#holding(item)[0];
+    if (fire === undefined) return [];
+    fire.held.delete(item);
+    fire.done.add(item);
+    return [
+      { scheduledAt: fire.at, items: [item], ...(this.makeUps() === 0 ? { skip: 'overlap' } : { madeUp: true }) },
+    ];
+  }
+
+  /**
+   * This instance leaves: nothing is run any more. What is held, and what still waits to be known whose it is, is recorded;
+   * the latter for the items that are this instance's as far as it has been told.
+   */
+  close(): DueItems[] {
+    this.#closed = true;
+    return this.#fires.flatMap((fire) => {
+      const { at: scheduledAt } = fire;
+      const held = [...fire.held].sort((one, other) => one - other);
+      fire.held.clear();
+      for (const item of held) fire.done.add(item);
+      const waiting = fire.waiting ? this.#take(fire) : [];
+      fire.waiting = false;
+      return [
+        { scheduledAt, items: held, skip: 'overlap' as const },
+        { scheduledAt, items: waiting, skip: fire.missed ?? 'no-session' },
+      ].filter(({ items }) => items.length > 0);
+    });
+  }
+
+  #find(scheduledAt: number): Fire | undefined {
+    return this.#fires.find(({ at }) => at === scheduledAt);
+  }
+
+  /** The fires held for an item, earliest first. */
+  #holding(item: number): Fire[] {
+    return this.#fires.filter(({ held }) => held.has(item)).sort((one, other) => one.at - other.at);
+  }
+
+  /** Only for the latest fires of an item it is made up. */
+  #surplusOf(item: number): DueItems[] {
+    const held = this.#holding(item);
+    return held.slice(0, Math.max(0, held.length - this.makeUps())).map((fire) => {
+      fire.held.delete(item);
+      fire.done.add(item);
+      return { scheduledAt: fire.at, items: [item], skip: 'superseded' };
+    });
+  }
+
+  #giveUpOldest(): DueItems[] {
+    const oldest = this.#fires.shift();
+    if (oldest === undefined) return [];
+    const items = [...new Set([...oldest.held, ...this.#take(oldest)])].sort((one, other) => one - other);
+    return items.length === 0 ? [] : [{ scheduledAt: oldest.at, items, skip: oldest.missed ?? 'superseded' }];
+  }
+
+  /**
+   * Held items that are somebody else's for the fire, as it turns out: that instance sees to them. After a resharding
+   * that nobody dated they are its owner's only if they were not moved, and are recorded otherwise.
+   */
+  #letGo(fire: Fire): DueItems[] {
+    if (fire.held.size === 0) return [];
+    const { dated, spans } = this.#assignment;
+    const isCovered = spans.some(({ after }) => after < fire.at);
+    if (dated && !isCovered && fire.isFinal) return [];
+    if (dated && isCovered) fire.isFinal ||= spans.some(({ after }) => after >= fire.at);
+    // Of a fire that no plan reaches back to, and none that was seen told of, nobody can say whose it was.
+    const mine = itemsOf(this.#assignment, this.instanceId, fire.at);
+    const others = [...fire.held].filter((item) => !mine.includes(item));
+    for (const item of others) fire.held.delete(item);
+    if (dated || others.length === 0) return [];
+    for (const item of others) fire.done.add(item);
+    return [{ scheduledAt: fire.at, items: others, skip: 'resharded' }];
   }
 
   /** The items that are still to be run for the fire. An undated assignment gives nothing for fires that were run. */
-  #take(fire: Fire): DueItems[] {
+  #take(fire: Fire): number[] {
     if (!this.#assignment.dated && !fire.waiting) return [];
-    const items = itemsOf(this.#assignment, this.instanceId, fire.at).filter((item) => !fire.done.has(item));
-    for (const item of items) fire.done.add(item);
-    return items.length === 0 ? [] : [{ scheduledAt: fire.at, items }];
+    const items = itemsOf(this.#assignment, this.instanceId, fire.at);
+    const open = items.filter((item) => !fire.done.has(item) && !fire.held.has(item));
+    for (const item of open) fire.done.add(item);
+    return open;
   }
-}
 
-function lastPerItem(due: readonly DueItems[]): DueItems[] {
-  const last = new Map(due.flatMap(({ scheduledAt, items }) => items.map((item) => [item, scheduledAt] as const)));
-  return due.flatMap(({ scheduledAt, items }) => {
-    const isLast = (item: number): boolean => last.get(item) === scheduledAt;
-    const run: DueItems = { scheduledAt, items: items.filter(isLast) };
-    const skipped: DueItems = { scheduledAt, items: items.filter((item) => !isLast(item)), skip: 'superseded' };
-    return [skipped, run].filter((part) => part.items.length > 0);
-  });
+  /** Which of the fires taken for an item are run, now or one after the other; the others are skipped. */
+  #choose(taken: readonly { readonly fire: Fire; readonly items: readonly number[] }[]): DueItems[] {
+    const makeUps = this.makeUps();
+    const runnable = new Map<number, Fire[]>();
+    for (const { fire, items } of taken) {
+      if (this.#closed || (fire.missed !== null && makeUps === 0)) continue;
+      for (const item of items) runnable.set(item, [...(runnable.get(item) ?? []), fire]);
+    }
+    const chosen = new Map([...runnable].map(([item, fires]) => [item, fires.slice(-Math.max(1, makeUps))]));
+    return taken.flatMap(({ fire, items }) => {
+      const later = items.filter((item) => chosen.get(item)?.includes(fire) && this.#isQueued(item, fire, chosen));
+      const now = items.filter((item) => chosen.get(item)?.includes(fire) && !later.includes(item));
+      const never = items.filter((item) => !now.includes(item) && !later.includes(item));
+      const reason = this.#closed ? 'no-session' : 'superseded';
+      const skipped: DueItems = { scheduledAt: fire.at, items: never, skip: fire.missed ?? reason };
+      const run: DueItems = { scheduledAt: fire.at, items: now, ...(fire.missed === null ? {} : { madeUp: true }) };
+      const superseded = this.hold(fire.at, later) ?? [];
+      const queued: DueItems = {
+        scheduledAt: fire.at,
+        items: later.filter((item) => fire.held.has(item)),
+        putOff: true,
+      };
+      return [skipped, ...superseded, queued, run].filter((part) => part.items.length > 0);
+    });
+  }
+
+  /** Whether earlier fires of the item come first. */
+  #isQueued(item: number, fire: Fire, chosen: ReadonlyMap<number, readonly Fire[]>): boolean {
+    return chosen.get(item)?.[0] !== fire || this.#holding(item).length > 0;
+  }
 }

@@ -193,6 +193,21 @@ describe('one run', () => {
     expect(bench.released).toEqual([0, 1]);
   });
 
+  it('tells listeners at its end of what has ended here, not of what was given back', async () => {
+    const bench = new Bench(1);
+    const told: number[][] = [];
+    bench.listeners.push({ type: 'X', afterJobExecuted: ({ items }) => void told.push([...items]) });
+    bench.takesBack = () => true;
+    const { work, release } = hanging();
+    bench.work = work;
+    const run = bench.run([0, 1]);
+    await settle();
+    bench.connected = false;
+    release.resolve();
+    await run;
+    expect([told, bench.returned, bench.skips()]).toEqual([[[0]], [1], []]);
+  });
+
   it('marks nothing once the session is lost: the mark would be made in the next one', async () => {
     const bench = new Bench();
     const claimed: number[] = [];

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ClockDifference } from '../coordination/registry-time.js';
 import type { Claim } from '../coordination/running-marks.js';
 import { DeadlineError, LazyAbort, onAbort, SessionLostError, type StoppedError } from '../foundation/abort.js';
 import { type Clock, sleep } from '../foundation/clock.js';
@@ -10,6 +11,7 @@ import type { JobDefinition } from '../job/definition.js';
 import { ID_DELIMITER } from '../job/identity.js';
 import type { ExecutionSource, ItemFinishedTrace, SkipReason, TaskState } from '../tracing/trace-event.js';
 import type { TraceSink } from '../tracing/trace-sink.js';
+import { clockProblem } from './clock-check.js';
 import type { ItemPool } from './item-pool.js';
 import type { JobErrorHandler, JobListener, RunContext } from './job-extensions.js';
 import type { ItemExecutor } from './job-kind.js';
@@ -47,16 +49,18 @@ export interface Ownership {
    */
   release(item: number, ended: CallEnd | null): Promise<void>;
   /**
-   * Offers items back that are not executed, such as those whose marks came too late for the assignment they were due by.
-   * Returns whether somebody decides about them anew; if not, the fire is recorded as skipped.
+   * Offers items back that could not be started. Returns whether somebody decides about them anew; if not, the fire is
+   * recorded as skipped.
    */
-  giveBack(scheduledAt: number, items: readonly number[], reason: SkipReason): boolean;
+  giveBack(request: RunRequest, items: readonly number[], reason: SkipReason): boolean;
   /** The item's handler has settled, its mark is gone, and its outcome is told. */
   settled(item: number): void;
   /** Whether the item is still assigned here. */
   mayContinue(item: number): boolean;
   /** Whether anything may be started now: not while the registry is out of reach. */
   mayStart(): boolean;
+  /** How far the clocks are apart; absent if the job does not care. Rejects if the registry's is not known. */
+  readonly clocks?: () => Promise<ClockDifference>;
   /** Aborts when the session of the marks is lost. */
   readonly session: AbortSignal;
 }
@@ -93,6 +97,9 @@ interface EndedCall {
   readonly durationMs: number;
   readonly failure: { readonly error: unknown } | null;
 }
+
+/** In place of a failure: the item was not called, and somebody decides about it anew. */
+const GIVEN_BACK = 'given back';
 
 interface Failure {
   readonly item: number;
@@ -168,6 +175,7 @@ export class JobRuns {
   }
 
   async #run(request: RunRequest, job: RunnableJob, ownership: Ownership): Promise<void> {
+    if (ownership.clocks !== undefined && !(await this.#clocksAgree(ownership.clocks, request, job, ownership))) return;
     const items = this.#reserve(request, job, ownership);
     if (items.length === 0) return;
     const taskId = this.#taskId(job, items);
@@ -182,25 +190,43 @@ export class JobRuns {
     await notifyBefore(job.listeners, run, onListenerError);
     this.#status(job, taskId, run.items, 'TASK_RUNNING', '');
     const outcomes = await Promise.all(started.map((item) => this.#execute(request, job, ownership, item)));
-    await notifyAfter(job.listeners, run, onListenerError);
+    // What was given back is run later, or elsewhere: it has not ended here.
+    const ended = started.filter((_, position) => outcomes[position] !== GIVEN_BACK);
+    await notifyAfter(job.listeners, runContext(request, job, taskId, ended), onListenerError);
     this.#conclude(
       job,
       run,
-      outcomes.filter((outcome) => outcome !== null),
+      outcomes.filter((outcome) => outcome !== null && outcome !== GIVEN_BACK),
     );
   }
 
-  /** Takes the items that are free; the others' fire is recorded as an overlap. */
+  async #clocksAgree(
+    clocks: () => Promise<ClockDifference>,
+    request: RunRequest,
+    job: RunnableJob,
+    ownership: Ownership,
+  ): Promise<boolean> {
+    let problem: ExecutionError | null;
+    try {
+      problem = clockProblem(job.definition, await clocks());
+    } catch (error) {
+      this.services.logger.warn("the registry's time is not known", { error: messageOf(error) });
+      this.#refuse(request, job, ownership, request.items, 'no-session');
+      return false;
+    }
+    if (problem === null) return true;
+    await this.#handle(job, undefined, problem);
+    if (job.definition.maxTimeDiffAction === 'report') return true;
+    this.#refuse(request, job, ownership, request.items, 'clock');
+    return false;
+  }
+
+  /** Takes the items that are free; the others are given back. */
   #reserve(request: RunRequest, job: RunnableJob, ownership: Ownership): number[] {
     const free = request.items.filter((item) => !this.#busy.has(item));
-    this.#refuse(
-      request,
-      job,
-      ownership,
-      request.items.filter((item) => this.#busy.has(item)),
-      'overlap',
-    );
+    const busy = request.items.filter((item) => this.#busy.has(item));
     for (const item of free) this.#busy.add(item);
+    this.#refuse(request, job, ownership, busy, 'overlap');
     return free;
   }
 
@@ -285,23 +311,24 @@ export class JobRuns {
     });
   }
 
-  /** Resolves to the failure of the item, `null` if it succeeded or was not started. */
+  /** Resolves to the failure of the item, `null` if it succeeded or its fire was recorded as skipped. */
   async #execute(
     request: RunRequest,
     job: RunnableJob,
     ownership: Ownership,
     started: Started,
-  ): Promise<Failure | null> {
+  ): Promise<Failure | typeof GIVEN_BACK | null> {
     const { item } = started;
     // Its turn may come long after its mark was made, and the registry may be out of reach by then.
     const call = await this.services.pool.run(async () =>
       ownership.mayStart() ? this.#call(request, job, ownership, started) : null,
     );
-    if (call === null) this.#refuse(request, job, ownership, [item], 'no-session');
     await this.#unmark(item, ownership, call);
     this.#started.delete(started);
     this.#busy.delete(item);
-    if (call === null) return null;
+    if (call === null) {
+      return this.#refuse(request, job, ownership, [item], 'no-session') ? GIVEN_BACK : null;
+    }
     // Only a mark that was there to the end tells that nobody else ran the item meanwhile: a process that slept longer
     // than its session learns of that when it takes the mark away, after the handler may have ended happily.
     const failure = call.failure ?? (ownership.session.aborted ? { error: new SessionLostError() } : null);
@@ -413,15 +440,17 @@ export class JobRuns {
     });
   }
 
+  /** Returns whether somebody decides about the items anew; if not, their fire is recorded. */
   #refuse(
     request: RunRequest,
     job: RunnableJob,
     ownership: Ownership,
     items: readonly number[],
     reason: SkipReason,
-  ): void {
-    if (items.length === 0 || ownership.giveBack(request.scheduledAt, items, reason)) return;
+  ): boolean {
+    if (items.length === 0 || ownership.giveBack(request, items, reason)) return true;
     this.#skip(request, job, items, reason);
+    return false;
   }
 
   #skip(

@@ -41,7 +41,7 @@ describe('the timer of a job', () => {
       timer.set(SECONDLY);
       clock.setWallTime(AT + 1_003);
       timer.set(schedule);
-      expect(fires).toEqual([{ scheduledAt: AT + 1_000, missed: [] }]);
+      expect(fires).toEqual([{ scheduledAt: AT + 1_000, missed: [], isLate: false }]);
       await clock.advance(2_000);
       expect(fires).toHaveLength(1);
     },

@@ -5,12 +5,17 @@ import type { CronSchedule } from '../schedule/cron.js';
 export interface DueFire {
   /** Planned time, epoch milliseconds. */
   readonly scheduledAt: number;
-  /** Planned times that are past and superseded by this one, the first {@link MISSED_LIMIT} of them, ascending. */
+  /** Planned times that are past and superseded by this one, the last {@link MISSED_LIMIT} of them, ascending. */
   readonly missed: readonly number[];
+  /** Nobody looked for so long that the fire itself counts as missed. */
+  readonly isLate: boolean;
 }
 
 /** More fires than this are not listed one by one after a long sleep. */
-const MISSED_LIMIT = 100;
+export const MISSED_LIMIT = 100;
+
+/** A fire that is noticed later than this, milliseconds, is one that was missed; before, the timer was only slow. */
+const LATE_MS = 60_000;
 
 /** Turns a cron schedule into fires, one after the other, for as long as it is set. */
 export class JobTimer {
@@ -57,14 +62,18 @@ export class JobTimer {
       this.#ringLate(schedule, at, now);
     } else {
       this.#setAlarm(next);
-      this.onFire({ scheduledAt: at, missed: [] });
+      this.#tell(at, [], now);
     }
   }
 
   #ringLate(schedule: CronSchedule, at: number, now: number): void {
     const last = schedule.previous(now + 1) ?? at;
-    const missed = schedule.between(at, last, MISSED_LIMIT);
+    const missed = schedule.latestBetween(at, last, MISSED_LIMIT);
     this.#setAlarm(schedule.next(last));
-    this.onFire({ scheduledAt: last, missed });
+    this.#tell(last, missed, now);
+  }
+
+  #tell(scheduledAt: number, missed: readonly number[], now: number): void {
+    this.onFire({ scheduledAt, missed, isLate: now - scheduledAt > LATE_MS });
   }
 }

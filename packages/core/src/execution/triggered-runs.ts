@@ -42,6 +42,8 @@ export interface TriggeredRunsHooks {
   onSkipped(scheduledAt: number, items: readonly number[], reason: TriggerSkip): void;
   /** The mark of an item kept it from being begun. */
   onMarked(item: number): void;
+  /** Items are not seen to any more: what waits for its turn may begin. */
+  onReleased(): void;
   /** Resolves when nobody runs the item any more. */
   unmarked(item: number, signal: AbortSignal): Promise<void>;
 }
@@ -131,6 +133,11 @@ export class TriggeredRuns {
     return this.#engaged.has(item) || this.#awaited.has(item) || this.hooks.isRunning(item);
   }
 
+  /** Whether a run of the item may be about to begin here. */
+  isEngaged(item: number): boolean {
+    return this.#engaged.has(item);
+  }
+
   /** Begins nothing more. */
   stop(): void {
     this.#stopped.abort(new StoppedError());
@@ -202,6 +209,7 @@ export class TriggeredRuns {
       const again = await this.#attempt(work);
       for (const { item } of entries) this.#disengage(item, entries);
       if (again) this.look();
+      this.hooks.onReleased();
     });
   }
 

@@ -37,6 +37,7 @@ export type ElasticJobErrorCode =
   | 'SCRIPT_FAILED'
   | 'HTTP_FAILED'
   | 'ONCE_TIMEOUT'
+  | 'CLOCK_DIFFERENCE'
   // operations
   | 'INVALID_ARGUMENT'
   | 'UNKNOWN_SERVER'

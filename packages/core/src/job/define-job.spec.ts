@@ -48,6 +48,8 @@ describe('a definition', () => {
       dst: null,
       timeout: null,
       poolSize: null,
+      misfirePolicy: null,
+      maxTimeDiffAction: null,
     });
   });
 
@@ -74,12 +76,20 @@ describe('a definition', () => {
       className: 'com.x.MyJob',
       dst: { gap: 'skip', overlap: 'both' },
       timeout: 1,
+      misfirePolicy: 'fire-all:3',
+      maxTimeDiffAction: 'report',
     };
     const { failover, staticSharding, poolSize, jobName, ...rest } = defineJob(
       { name: 'job', ...options },
       { now: NOW },
     );
     expect(rest).toEqual(options);
+  });
+
+  it('tells Java members not to make up for what its policy skips', () => {
+    expect(define(job({ misfirePolicy: 'skip' }))).toMatchObject({ misfire: false, misfirePolicy: 'skip' });
+    expect(define(job({ misfirePolicy: 'fire-all' }))).toMatchObject({ misfire: true, misfirePolicy: 'fire-all:100' });
+    expect(define(job({ misfire: false, misfirePolicy: 'fire-once' }))).toMatchObject({ misfire: false });
   });
 
   it('is frozen through and through and takes nothing from the caller by reference', () => {
@@ -164,6 +174,21 @@ describe('a definition is refused', () => {
       { jobExecutorThreadPoolSizeProviderType: 0 },
       'jobs.job.jobExecutorThreadPoolSizeProviderType: seen 0',
     ],
+    [
+      'a misfire policy that there is not',
+      { misfirePolicy: 'fire-all:0' },
+      `jobs.job.misfirePolicy: seen 'fire-all:0', expected skip, fire-once or fire-all:n`,
+    ],
+    [
+      'a flag that the policy contradicts',
+      { misfire: true, misfirePolicy: 'skip' },
+      `jobs.job.misfire: seen true, expected false, or nothing, with misfirePolicy 'skip'`,
+    ],
+    [
+      'a difference of clocks with no way to meet it',
+      { maxTimeDiffAction: 'stop' },
+      'jobs.job.maxTimeDiffAction: seen',
+    ],
     ['a text as flag', { misfire: 'true' }, `jobs.job.misfire: seen 'true', expected true or false`],
     ['a number in props', { props: { a: 1 } }, 'jobs.job.props.a: seen 1, expected a text'],
     ['a reserved prop', { props: { 'elasticjob.ts.pool': '1' } }, `jobs.job.props.elasticjob.ts.pool: seen '1'`],
@@ -187,19 +212,12 @@ describe('a definition is refused', () => {
       shardingTotalCount: 0,
       cron: 'x',
       timeZone: 'y',
-      maxTimeDiffSeconds: 0,
       misfire: 1,
     });
     const paths = error.message.matchAll(/^jobs\.job\.(\w+):/gm);
-    expect([...paths].map(([, path]) => path)).toEqual([
-      'shardingTotalCount',
-      'misfire',
-      'timeZone',
-      'cron',
-      'maxTimeDiffSeconds',
-    ]);
+    expect([...paths].map(([, path]) => path)).toEqual(['shardingTotalCount', 'misfire', 'timeZone', 'cron']);
     expect(error).toMatchObject({ code: 'INVALID_CONFIGURATION', jobName: 'job', path: 'jobs.job' });
-    expect(error.message).toMatch(/^5 problems:\n/);
+    expect(error.message).toMatch(/^4 problems:\n/);
   });
 
   it('for something that is no object', () => {
@@ -208,17 +226,14 @@ describe('a definition is refused', () => {
 });
 
 describe('an option that would be ignored is refused', () => {
-  it.each([
-    [{ maxTimeDiffSeconds: 0 }, 'maxTimeDiffSeconds'],
-    [{ jobExtraConfigurations: [{ type: 'RDB' }] }, 'jobExtraConfigurations'],
-  ])('%o', (options, path) => {
+  it.each([[{ jobExtraConfigurations: [{ type: 'RDB' }] }, 'jobExtraConfigurations']])('%o', (options, path) => {
     const error = failure(job(options));
     expect(error).toMatchObject({ code: 'UNSUPPORTED_OPTION', path: `jobs.job.${path}` });
     expect(error.message).toMatch(new RegExp(`^jobs\\.job\\.${path.replaceAll('.', '\\.')}: seen .+, expected .+`));
   });
 
   it('but not where its value asks for nothing', () => {
-    const options = { failover: false, staticSharding: false, maxTimeDiffSeconds: -1, jobErrorHandlerType: 'SLACK' };
+    const options = { failover: false, staticSharding: false, jobErrorHandlerType: 'SLACK' };
     expect(define(job(options))).toMatchObject(options);
   });
 });

@@ -5,9 +5,9 @@ import { parseCron } from '../schedule/cron.js';
 import { timeZone } from '../schedule/time-zone.js';
 import type { JobDefinition } from './definition.js';
 import type { JobOptions } from './job-options.js';
-import { JOB_SCHEMA, OPTION_SCHEMAS, REFUSABLE } from './job-schema.js';
+import { JOB_SCHEMA, OPTION_SCHEMAS } from './job-schema.js';
+import { contradicts, parseMisfirePolicy } from './misfire-policy.js';
 import { invalidJob, type Problem, show, suggestion } from './option-problems.js';
-import { unsupportedOptions } from './unsupported-options.js';
 
 /**
  * Checks what a person wrote and gives the complete, deeply frozen definition. Everything that is wrong is reported in one
@@ -29,6 +29,7 @@ export function defineJob(options: JobOptions, context: { readonly now?: number 
     ...nameProblems(given),
     ...scheduleProblems(given, context.now ?? systemClock.now()),
     ...failoverProblems(given),
+    ...misfireProblems(given),
     ...refusals(given),
   ];
   if (!parsed.success || problems.length > 0) throw invalidJob(name, problems);
@@ -47,7 +48,7 @@ function complete(jobName: string, options: z.output<typeof JOB_SCHEMA>): JobDef
     jobParameter: options.jobParameter,
     monitorExecution: options.monitorExecution,
     failover: options.failover,
-    misfire: options.misfire,
+    misfire: options.misfire ?? options.misfirePolicy !== 'skip',
     maxTimeDiffSeconds: options.maxTimeDiffSeconds,
     reconcileIntervalMinutes: options.reconcileIntervalMinutes,
     jobShardingStrategyType: orNull(options.jobShardingStrategyType),
@@ -58,6 +59,8 @@ function complete(jobName: string, options: z.output<typeof JOB_SCHEMA>): JobDef
     props: Object.freeze({ ...options.props }),
     disabled: options.disabled,
     overwrite: options.overwrite,
+    misfirePolicy: options.misfirePolicy ?? null,
+    maxTimeDiffAction: options.maxTimeDiffAction ?? null,
     label: orNull(options.label),
     staticSharding: options.staticSharding,
     className: orNull(options.className),
@@ -110,6 +113,13 @@ function failoverProblems({ failover, monitorExecution }: Readonly<Record<string
   return [{ path: 'failover', seen: true, remedy }];
 }
 
+function misfireProblems({ misfire, misfirePolicy }: Readonly<Record<string, unknown>>): Problem[] {
+  const policy = typeof misfirePolicy === 'string' ? parseMisfirePolicy(misfirePolicy) : null;
+  if (!contradicts(misfire, policy)) return [];
+  const remedy = `expected false, or nothing, with misfirePolicy ${show(policy)}: change one of the two`;
+  return [{ path: 'misfire', seen: misfire, remedy }];
+}
+
 /** Zone and expression are read apart, so that each has its own problem. */
 function scheduleProblems({ cron, timeZone: zone, dst }: Readonly<Record<string, unknown>>, now: number): Problem[] {
   const zoneProblem = typeof zone === 'string' && zone !== '' ? refusal(() => void timeZone(zone)) : undefined;
@@ -144,10 +154,9 @@ function refusal(check: () => void): string | undefined {
   }
 }
 
+/** What would be accepted and ignored. */
 function refusals(given: Readonly<Record<string, unknown>>): Problem[] {
-  const { success, data } = REFUSABLE.safeParse(given);
-  const found: Problem[] = (success ? unsupportedOptions(data) : []).map((each) => ({ ...each, unsupported: true }));
-  if (given.jobExtraConfigurations === undefined) return found;
+  if (given.jobExtraConfigurations === undefined) return [];
   const remedy = "expected none: Java's stored ones are kept; tracing is configured in the module";
-  return [...found, { path: 'jobExtraConfigurations', seen: given.jobExtraConfigurations, remedy, unsupported: true }];
+  return [{ path: 'jobExtraConfigurations', seen: given.jobExtraConfigurations, remedy, unsupported: true }];
 }

@@ -1,6 +1,10 @@
 import type { DstPolicy } from '../schedule/dst-policy.js';
+import type { MisfirePolicy } from './misfire-policy.js';
 
 export type { DstPolicy };
+
+/** `skip`: the fire is not run. `report`: it is run, and the error handler is told, as in Java. */
+export type ClockDifferenceAction = 'skip' | 'report';
 
 /**
  * A job as the kernel sees it: validated, complete, frozen. Names are ElasticJob's; `null` means "the default of the
@@ -37,6 +41,10 @@ export interface JobDefinition {
   readonly dst: DstPolicy | null;
   /** Longest time an item may run before its signal aborts, milliseconds; `null` = none. */
   readonly timeout: number | null;
+  /** What becomes of fires that could not be run at their time; `null` = as `misfire` says. */
+  readonly misfirePolicy: MisfirePolicy | null;
+  /** What a fire meets when the clocks differ by more than `maxTimeDiffSeconds`; `null` = it is skipped. */
+  readonly maxTimeDiffAction: ClockDifferenceAction | null;
   /** Items that run at the same time on one instance; `null` = by `jobExecutorThreadPoolSizeProviderType`. */
   readonly poolSize: number | null;
 }

@@ -1,4 +1,5 @@
-import type { DstPolicy } from './definition.js';
+import type { ClockDifferenceAction, DstPolicy } from './definition.js';
+import type { MisfirePolicy } from './misfire-policy.js';
 
 /**
  * What a person writes to define a job. Names and defaults are ElasticJob's; an option that is left out, `undefined` or
@@ -72,15 +73,33 @@ export interface JobOptions {
    */
   failover?: boolean;
   /**
-   * Stored for all members, Java's among them; default `true`. Nothing is made up for yet: a fire that comes while the
-   * former run of its item is still going on is recorded as skipped (`overlap`), whatever is said here.
+   * Whether a fire is made up for that could not be run at its time, because the former run of its item was still going
+   * on, the process slept, or the registry was away: once for all of them, as soon as it is possible. Default `true`,
+   * unless {@link misfirePolicy} is `skip`. With `false` such fires are recorded as skipped.
    */
   misfire?: boolean;
   /**
-   * The largest difference between this machine's clock and the registry's, seconds; a run is refused beyond it. Default
-   * `-1`: not checked. 0 and more are not supported yet.
+   * The same in more detail, for TypeScript members: `skip`, `fire-once` (the latest of the missed fires), `fire-all:n`
+   * (the latest n, 1 to 100, one after the other; `fire-all` is `fire-all:100`). Default: `fire-once` with `misfire`, else
+   * `skip`. `misfire: true` and `skip` contradict each other and are refused.
+   *
+   * @example 'fire-all:5'
+   */
+  misfirePolicy?: MisfirePolicy | 'fire-all' | null;
+  /**
+   * The largest difference between this machine's clock and the registry's, whole seconds. A fire that finds a larger one
+   * is not run. Default `-1`: not checked. With 0 nothing runs unless the clocks agree to the millisecond.
+   *
+   * @example 30
    */
   maxTimeDiffSeconds?: number;
+  /**
+   * What a fire meets then: `skip` (it is recorded as skipped, and the error handler is told) or `report` (it is run, and
+   * the error handler is told, as in Java). Default `skip`.
+   *
+   * @example 'report'
+   */
+  maxTimeDiffAction?: ClockDifferenceAction | null;
   /**
    * How often the assignment is compared with the instances that are there, minutes. Default `10`. 0 and less switch it
    * off, then only changes that were noticed lead to a new assignment.

@@ -3,6 +3,7 @@ import { messageOf } from '../foundation/errors.js';
 import { parseDuration } from './duration.js';
 import { parseItemParameters } from './item-parameters.js';
 import type { JobOptions } from './job-options.js';
+import { MOST_MAKE_UPS, parseMisfirePolicy } from './misfire-policy.js';
 import { show } from './option-problems.js';
 
 const INT_MAX = 2 ** 31 - 1;
@@ -25,6 +26,16 @@ const timeout = z
   .refine((ms) => ms !== null && Number.isInteger(ms) && ms >= 1 && ms <= INT_MAX, {
     error: `expected 1 to ${INT_MAX} whole milliseconds, or a text such as 30s, 5m or 2h`,
   });
+
+const misfirePolicy = text.transform((value, check) => {
+  const policy = parseMisfirePolicy(value);
+  if (policy !== null) return policy;
+  check.addIssue({
+    code: 'custom',
+    message: `expected skip, fire-once or fire-all:n with n from 1 to ${MOST_MAKE_UPS}`,
+  });
+  return z.NEVER;
+});
 
 const itemParameters = text.superRefine((value, check) => {
   try {
@@ -66,8 +77,10 @@ export const OPTION_SCHEMAS = {
   jobParameter: text.default(''),
   monitorExecution: flag.default(true),
   failover: flag.default(false),
-  misfire: flag.default(true),
+  misfire: flag.optional(),
+  misfirePolicy: misfirePolicy.optional(),
   maxTimeDiffSeconds: number(-INT_MAX - 1, 'negative for no check').default(-1),
+  maxTimeDiffAction: oneOf('skip', 'report').optional(),
   reconcileIntervalMinutes: number(-INT_MAX - 1, 'minutes, 0 for never').default(10),
   jobShardingStrategyType: text.optional(),
   jobExecutorThreadPoolSizeProviderType: z
@@ -107,8 +120,3 @@ function nameProblem(name: string): string | undefined {
   if (refused === undefined) return undefined;
   return `expected a name without ${show(refused)}: it is a part of registry paths and of patterns of Java members`;
 }
-
-/** The options that may be unsupported, each read alone so that a mistake elsewhere does not hide them. */
-export const REFUSABLE = z.object({
-  maxTimeDiffSeconds: z.number().optional().catch(undefined),
-});

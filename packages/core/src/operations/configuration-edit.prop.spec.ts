@@ -19,6 +19,7 @@ const options: fc.Arbitrary<JobOptions> = fc.record(
     timeZone: fc.constantFrom('UTC', 'Asia/Shanghai', 'GMT+8:00'),
     jobParameter: text,
     description: text,
+    misfirePolicy: fc.constantFrom('fire-once', 'fire-all:3', undefined),
     misfire: fc.boolean(),
     monitorExecution: fc.boolean(),
     disabled: fc.boolean(),

@@ -38,13 +38,6 @@ describe('a stored definition that is changed', () => {
     expect(() => editConfiguration(base, { props: { 'elasticjob.ts.tomorrow': '2' } }, NOW)).toThrow(/reserved/);
   });
 
-  it('keeps what only Java members do, unless that is what is changed', () => {
-    const base = stored('maxTimeDiffSeconds: 5\n');
-    expect(editConfiguration(base, { description: 'x' }, NOW).definition.maxTimeDiffSeconds).toBe(5);
-    expect(editConfiguration(base, { maxTimeDiffSeconds: -1 }, NOW).definition.maxTimeDiffSeconds).toBe(-1);
-    expect(() => editConfiguration(stored(''), { maxTimeDiffSeconds: 5 }, NOW)).toThrow(/maxTimeDiffSeconds/);
-  });
-
   it('is checked as a whole', () =>
     expect(() => editConfiguration(stored(''), { cron: '61 * * * * ?', shardingTotalCount: 0 }, NOW)).toThrow(
       /^2 problems:\njobs\.invoice\.shardingTotalCount: seen 0, .*\njobs\.invoice\.cron: seen '61 /,

@@ -3,7 +3,6 @@ import { defineJob } from '../job/define-job.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobOptions } from '../job/job-options.js';
 import { isReservedProp } from '../job/job-schema.js';
-import { unsupportedOptions } from '../job/unsupported-options.js';
 import { maskProp, maskSecrets } from './sensitive-values.js';
 
 /** What a change of a definition starts from. */
@@ -20,18 +19,19 @@ export interface Edited {
 }
 
 /**
- * A stored definition with some options changed, checked as {@link defineJob} checks. What this version does not know or
- * does not do is kept as it stands, as long as it is not what is changed: Java's `jobExtraConfigurations`, props with our
- * prefix, options that only Java members keep. A text that is given as it is shown, with a secret hidden, is unchanged.
+ * A stored definition with some options changed, checked as {@link defineJob} checks. What this version does not know is
+ * kept as it stands: Java's `jobExtraConfigurations`, and props with our prefix. A text that is given as it is shown, with
+ * a secret hidden, is unchanged.
  *
  * Throws a `ConfigurationError`, as `defineJob`.
  */
 export function editConfiguration(base: EditBase, changes: Partial<JobOptions>, now: number): Edited {
   const stored = base.definition;
-  const { kept, checked } = separate(stored, changes);
-  const options = { ...toOptions(checked), ...unmask(changes, stored) };
+  const props = (own: boolean): Record<string, string> =>
+    Object.fromEntries(Object.entries(stored.props).filter(([name]) => isReservedProp(name) === own));
+  const options = { ...toOptions({ ...stored, props: props(false) }), ...unmask(changes, stored) };
   const definition = defineJob(options, { now });
-  const complete = { ...definition, ...kept.fields, props: { ...definition.props, ...kept.props }, className: null };
+  const complete = { ...definition, props: { ...definition.props, ...props(true) }, className: null };
   return { definition: complete, text: encodeJobConfig(complete, base.extra) };
 }
 
@@ -46,36 +46,6 @@ export function toOptions({ className: _, jobName, poolSize, ...fields }: JobDef
     props: { ...fields.props },
   };
 }
-
-/** Parts of the stored definition that are not to be checked, because the change does not touch them; and the rest. */
-function separate(stored: JobDefinition, changes: Partial<JobOptions>): { kept: Kept; checked: JobDefinition } {
-  const paths = unsupportedOptions(stored).map(({ path }) => path);
-  const fields = paths.filter((path) => path in UNSET && !(path in changes));
-  const isKept = (name: string): boolean =>
-    isReservedProp(name) || (changes.props === undefined && paths.includes(`props.${name}`));
-  const part = (wanted: boolean): Record<string, string> =>
-    Object.fromEntries(Object.entries(stored.props).filter(([name]) => isKept(name) === wanted));
-  const unset = Object.fromEntries(fields.map((name) => [name, Reflect.get(UNSET, name)]));
-  const original = Object.fromEntries(fields.map((name) => [name, Reflect.get(stored, name)]));
-  return {
-    kept: { fields: original, props: part(true) },
-    checked: { ...stored, ...unset, props: part(false) },
-  };
-}
-
-interface Kept {
-  readonly fields: Partial<JobDefinition>;
-  readonly props: Readonly<Record<string, string>>;
-}
-
-/** The options that a version may not do, as if nobody had asked for them. */
-const UNSET: Partial<JobDefinition> = {
-  failover: false,
-  staticSharding: false,
-  maxTimeDiffSeconds: -1,
-  jobErrorHandlerType: null,
-  jobShardingStrategyType: null,
-};
 
 /**
  * What was shown with a secret hidden and comes back as it was shown is unchanged. Props of ours that come back as they

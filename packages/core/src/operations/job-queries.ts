@@ -150,8 +150,6 @@ export interface StoredConfiguration {
   readonly text: string;
   /** Why it cannot be read; `null` if it can. */
   readonly problem: string | null;
-  /** Options that this version does not do: its members wait. */
-  readonly unsupported: readonly string[];
 }
 
 /** The most fires that are told at once. */
@@ -207,14 +205,13 @@ export class JobQueries {
     const stored = decodeJobConfig(value);
     const text = (given: string): string => (secrets ? given : maskSecrets(given));
     const common = { jobName, version: stat.version, changedAt: stat.mtime, text: text(value) };
-    if (!stored.readable) return { ...common, definition: null, extra: null, problem: stored.problem, unsupported: [] };
-    const { definition, extra, unsupported } = stored;
+    if (!stored.readable) return { ...common, definition: null, extra: null, problem: stored.problem };
+    const { definition, extra } = stored;
     return {
       ...common,
       definition: secrets ? definition : masked(definition),
       extra: extra === null ? null : text(extra),
       problem: null,
-      unsupported,
     };
   }
 

@@ -1,3 +1,4 @@
+import { RegistryTime } from '../coordination/registry-time.js';
 import 'reflect-metadata';
 import { Container, ContainerModule, type ResolutionContext } from 'inversify';
 import { BUILT_IN_STRATEGIES, type ShardingStrategy } from '../coordination/sharding-strategies.js';
@@ -208,6 +209,7 @@ function jobsModule(options: EngineOptions): ContainerModule {
     }));
     bind<JobServices>(TYPES.JobServices).toDynamicValue((context) => ({
       registry: context.get(TYPES.Registry),
+      registryTime: new RegistryTime(context.get(TYPES.Registry), context.get(TYPES.Clock)),
       clock: context.get(TYPES.Clock),
       alarms: context.get(TYPES.AlarmClock),
       logger: context.get(TYPES.Logger),

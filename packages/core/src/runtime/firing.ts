@@ -1,29 +1,60 @@
 import type { Assignment } from '../coordination/assignment-plan.js';
+import { jobPath, layout } from '../coordination/job-layout.js';
 import type { JobMember } from '../coordination/job-member.js';
+import { MisfireFlags } from '../coordination/misfire-flags.js';
+import { untilAbsent } from '../coordination/node-absence.js';
 import { isPausedAt, type Pause } from '../coordination/pause.js';
 import { type DueItems, FireBook } from '../execution/fire-book.js';
-import type { RunRequest } from '../execution/job-run.js';
+import { HeldFires } from '../execution/held-fires.js';
+import type { JobRuns, RunRequest } from '../execution/job-run.js';
 import type { DueFire } from '../execution/job-timer.js';
+import type { Clock } from '../foundation/clock.js';
+import type { Logger } from '../foundation/logger.js';
+import type { Registry } from '../registry/registry.js';
 import type { ExecutionSource, SkipReason } from '../tracing/trace-event.js';
 
 /** What fires are looked at with. */
 export interface FiringParts {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly jobName: string;
   readonly instanceId: string;
   readonly member: JobMember;
+  readonly runs: JobRuns;
+  /** For how many missed fires of an item the job makes up now. */
+  makeUps(): number;
+  /** Whether crashed runs are executed again. */
+  hasFailover(): boolean;
+  /** Whether a run of the item that somebody asked for is about to begin here. */
+  isAskedFor(item: number): boolean;
   run(request: RunRequest): void;
   skip(scheduledAt: number, items: readonly number[], reason: SkipReason, source: ExecutionSource): void;
+  /** Items are run for the fire, but not at its time. */
+  putOff(scheduledAt: number, items: readonly number[]): void;
 }
 
 /**
  * What becomes of the fires of one job on this instance: each is run for the items that are this instance's, put off until
- * it is known which these are, or recorded as skipped. The {@link FireBook} decides about the items, and what operators
- * and the connection allow is decided here.
+ * it is known which these are or until their former run has ended, or recorded as skipped. The {@link FireBook} decides
+ * about the items, and what operators and the connection allow is decided here.
  */
 export class Firing {
   readonly #book: FireBook;
+  readonly #flags: MisfireFlags;
+  readonly #held: HeldFires;
 
   constructor(private readonly parts: FiringParts) {
-    this.#book = new FireBook(parts.instanceId);
+    const { registry, clock, logger, jobName, instanceId, member, runs } = parts;
+    this.#book = new FireBook(instanceId, () => parts.makeUps());
+    this.#flags = new MisfireFlags(registry, jobName, logger);
+    const hooks = {
+      isRunning: (item: number) => runs.isRunning(item) || parts.isAskedFor(item),
+      mayStart: () => member.isCurrent() && !runs.isAborted,
+      unmarked: (item: number, signal: AbortSignal) => this.#untilUnmarked(item, signal),
+      start: (due: readonly DueItems[]) => this.#dispatch(due),
+    };
+    this.#held = new HeldFires(this.#book, this.#flags, hooks, clock, logger);
   }
 
   /** The items this instance owns now, ascending. */
@@ -37,14 +68,20 @@ export class Firing {
   }
 
   /** A planned time has come, or was noticed. */
-  fire({ scheduledAt, missed }: DueFire): void {
-    for (const at of missed) this.parts.skip(at, this.items, 'late', 'NORMAL_TRIGGER');
-    this.#dispatch(this.#dueFor(scheduledAt), 'NORMAL_TRIGGER');
+  fire({ scheduledAt, missed, isLate }: DueFire): void {
+    const { member } = this.parts;
+    // Before the first assignment it is not missed: it may be given items of any fire from now on.
+    const miss = member.isConnected || !member.isAssigned ? null : 'no-session';
+    for (const at of missed) this.#dispatch(this.#book.park(at, 'late'));
+    this.#dispatch(this.#book.park(scheduledAt, isLate ? 'late' : miss));
+    // Whose they are is known later; what the others run must not be recorded as missed here.
+    if (member.isCurrent()) this.#goOn();
   }
 
   /** The assignment is known, for the first time or again. */
   assigned(assignment: Assignment): void {
-    this.#dispatch(this.#book.settled(assignment), 'NORMAL_TRIGGER');
+    this.#dispatch(this.#book.settled(assignment));
+    this.#held.resume();
   }
 
   /** Runs what this instance owns although no fire is due, because all instances were asked to at `scheduledAt`. */
@@ -52,12 +89,35 @@ export class Firing {
     this.#dispatch([{ scheduledAt, items: this.items }], 'MANUAL_TRIGGER');
   }
 
-  /** Items that were due and could not be started. Returns whether that is seen to here. */
-  giveBack(scheduledAt: number, items: readonly number[], reason: SkipReason): boolean {
-    if (reason !== 'resharded') return false;
-    if (!this.#book.giveBack(scheduledAt, items)) this.parts.skip(scheduledAt, items, 'resharded', 'NORMAL_TRIGGER');
-    if (this.parts.member.isCurrent()) this.#dispatch(this.#book.settled(), 'NORMAL_TRIGGER');
-    return true;
+  /**
+   * Items that were due and could not be started, over the connection of that number. Returns whether they are kept for
+   * later, or recorded.
+   */
+  giveBack(request: RunRequest, items: readonly number[], reason: SkipReason, connection: number): boolean {
+    const kept = this.#keep(request, items, reason, connection);
+    if (this.parts.member.isCurrent()) this.#goOn();
+    else this.#held.resume();
+    return kept;
+  }
+
+  /** Runs have ended, or will not begin: what fell into them may be made up for. */
+  resume(): void {
+    this.#held.resume();
+  }
+
+  /** The definition may be another one. Java members never clear flags that they do not act upon. */
+  redefined(): void {
+    if (this.parts.makeUps() === 0) this.#flags.clear(this.items);
+  }
+
+  /** The instance leaves: what was put off is recorded. */
+  giveUp(): void {
+    this.#dispatch(this.#held.giveUp());
+  }
+
+  /** Resolves, after {@link giveUp}, when nothing of it is left in the registry. */
+  cleared(): Promise<void> {
+    return this.#held.settled();
   }
 
   /** The pause that a planned time falls into. */
@@ -66,15 +126,16 @@ export class Firing {
     return isPausedAt(pause, at) ? pause : null;
   }
 
-  #dueFor(scheduledAt: number): DueItems[] {
-    const { member } = this.parts;
-    if (!member.isConnected) return this.#book.miss(scheduledAt, 'no-session');
-    return member.isCurrent() ? this.#book.due(scheduledAt) : this.#book.park(scheduledAt);
+  #goOn(): void {
+    this.#dispatch(this.#book.settled());
+    this.#held.resume();
   }
 
-  #dispatch(due: readonly DueItems[], source: ExecutionSource): void {
-    for (const { scheduledAt, items, skip } of due) {
-      if (skip !== undefined) this.parts.skip(scheduledAt, items, skip, source);
+  #dispatch(due: readonly DueItems[], trigger?: 'MANUAL_TRIGGER'): void {
+    for (const { scheduledAt, items, skip, madeUp, putOff } of due) {
+      const source = trigger ?? (madeUp ? 'MISFIRE' : 'NORMAL_TRIGGER');
+      if (putOff) this.parts.putOff(scheduledAt, items);
+      else if (skip !== undefined) this.parts.skip(scheduledAt, items, skip, source);
       else if (this.pauseAt(scheduledAt) !== null) this.parts.skip(scheduledAt, items, 'paused', source);
       else this.#runEnabled(scheduledAt, items, source);
     }
@@ -86,5 +147,37 @@ export class Firing {
     const barred = due.filter((item) => !member.isEnabled || off?.has(item));
     this.parts.skip(scheduledAt, barred, 'disabled', source);
     this.parts.run({ scheduledAt, source, items: due.filter((item) => !barred.includes(item)) });
+  }
+
+  #keep(
+    { scheduledAt, source }: RunRequest,
+    items: readonly number[],
+    reason: SkipReason,
+    connection: number,
+  ): boolean {
+    if (source === 'MANUAL_TRIGGER') return false;
+    if (reason === 'resharded') return this.#book.giveBack(scheduledAt, items);
+    if (reason === 'overlap' || reason === 'running-elsewhere')
+      return this.#hold(scheduledAt, items, reason === 'running-elsewhere');
+    const { member, registry } = this.parts;
+    // What failed although the connection was there would fail again.
+    const isSame = member.isConnected && registry.session.connection === connection;
+    if (reason !== 'no-session' || isSame) return false;
+    return this.parts.makeUps() > 0 && this.#book.giveBack(scheduledAt, items, 'no-session');
+  }
+
+  /** Until nobody runs the item any more, nor is about to because a run of it has crashed. */
+  async #untilUnmarked(item: number, signal: AbortSignal): Promise<void> {
+    const { registry, jobName, hasFailover } = this.parts;
+    if (hasFailover()) await untilAbsent(registry, jobPath(jobName, layout.failovering(item)), signal);
+    await untilAbsent(registry, jobPath(jobName, layout.running(item)), signal);
+  }
+
+  #hold(scheduledAt: number, items: readonly number[], elsewhere: boolean): boolean {
+    const skipped = this.#held.hold(scheduledAt, items, elsewhere);
+    if (skipped === null) return false;
+    this.parts.putOff(scheduledAt, items);
+    this.#dispatch(skipped);
+    return true;
   }
 }

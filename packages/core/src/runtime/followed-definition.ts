@@ -51,9 +51,6 @@ export class FollowedDefinition {
     const path = jobPath(this.#job.definition.jobName, layout.config);
     const decoded = decodeJobConfig(text);
     if (!decoded.readable) return `${path}: ${decoded.problem}`;
-    if (decoded.unsupported.length > 0) {
-      return `${path} asks for ${decoded.unsupported.join(', ')}, which this version does not do; change it there`;
-    }
     try {
       this.#job = equip(decoded.definition, this.handler, this.extensions);
       return null;

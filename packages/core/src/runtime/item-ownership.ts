@@ -1,12 +1,18 @@
+import { jobPath, layout } from '../coordination/job-layout.js';
 import type { JobMember } from '../coordination/job-member.js';
+import type { RegistryTime } from '../coordination/registry-time.js';
 import type { Claim, RunningMarks } from '../coordination/running-marks.js';
 import type { JobRuns, Ownership } from '../execution/job-run.js';
 import type { TriggeredRuns } from '../execution/triggered-runs.js';
 import type { JobDefinition } from '../job/definition.js';
+import type { Registry } from '../registry/registry.js';
 import type { Firing } from './firing.js';
 
 /** What ownership is known from. */
 export interface OwnershipParts {
+  readonly registry: Registry;
+  readonly registryTime: RegistryTime;
+  readonly instanceId: string;
   readonly member: JobMember;
   readonly marks: RunningMarks;
   readonly runs: JobRuns;
@@ -14,24 +20,46 @@ export interface OwnershipParts {
   readonly triggered: TriggeredRuns;
 }
 
-/** What makes items this instance's to run under a definition: the assignment as it is known now. */
-export function assignedItems(parts: OwnershipParts, definition: JobDefinition): Ownership {
-  const { member, marks, firing, triggered } = parts;
+/**
+ * What makes items this instance's to run under a definition: the assignment as it is known now. `givesWay`: a crashed run
+ * that somebody took over comes first, which would wait for ever where one run of its item follows the other.
+ */
+export function assignedItems(parts: OwnershipParts, definition: JobDefinition, givesWay = false): Ownership {
+  const { registry, registryTime, member, marks, firing, triggered } = parts;
   const isCurrent = member.currency();
+  const { connection } = registry.session;
   return {
     session: member.session,
+    ...(definition.maxTimeDiffSeconds >= 0 && { clocks: () => registryTime.difference() }),
     mayContinue: (item) => isCurrent() && firing.owns(item),
     mayStart: () => member.isConnected,
     claim: async (item) => {
+      if (givesWay && (await isTakenOver(parts, item, definition)))
+        return { claimed: false, reason: 'running-elsewhere' };
       if (definition.monitorExecution) return mark(parts, item, definition, isCurrent);
       return isCurrent() ? { claimed: true, fencingToken: undefined } : { claimed: false, reason: 'resharded' };
     },
-    giveBack: (scheduledAt, items, reason) => firing.giveBack(scheduledAt, items, reason),
-    settled: () => triggered.look(),
+    giveBack: (request, items, reason) => firing.giveBack(request, items, reason, connection),
+    settled: () => {
+      // What somebody asked for comes before what is made up for.
+      triggered.look();
+      firing.resume();
+    },
     release: async (item) => {
       if (definition.monitorExecution) await marks.release(item);
     },
   };
+}
+
+/** Whether another instance has signed for a crashed run of the item. */
+async function isTakenOver(
+  { registry, instanceId }: OwnershipParts,
+  item: number,
+  { jobName, failover, monitorExecution }: JobDefinition,
+): Promise<boolean> {
+  if (!failover || !monitorExecution) return false;
+  const note = await registry.read(jobPath(jobName, layout.failovering(item)));
+  return note !== null && note.value !== instanceId;
 }
 
 /** With failover a mark outlives its session, once others can tell whether that still lives. */
@@ -50,10 +78,12 @@ async function mark(
 /** What was taken over is this instance's whatever the assignment says, until it has been executed. */
 export function takenItems(parts: OwnershipParts, definition: JobDefinition): Ownership {
   const { member, marks, runs } = parts;
+  // A crashed run is late already, and the fire was allowed where it began: clocks do not matter any more.
+  const { clocks: _, ...ordinary } = assignedItems(parts, definition);
   return {
-    ...assignedItems(parts, definition),
+    ...ordinary,
     // Whoever leaves gives back what it has not begun.
-    mayStart: () => member.isConnected && !runs.isAborted,
+    mayStart: () => ordinary.mayStart() && !runs.isAborted,
     claim: (item) => marks.claim(item, () => true, member.witness),
     giveBack: (_, items) => {
       for (const item of items) member.failover.giveBack(item);

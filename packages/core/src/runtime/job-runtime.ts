@@ -4,6 +4,7 @@ import { jobPath, layout } from '../coordination/job-layout.js';
 import { JobMember, type MemberEvent, type MemberHooks } from '../coordination/job-member.js';
 import { untilAbsent } from '../coordination/node-absence.js';
 import { publish } from '../coordination/publication.js';
+import type { RegistryTime } from '../coordination/registry-time.js';
 import { RunningMarks } from '../coordination/running-marks.js';
 import { TriggerLedger } from '../coordination/trigger-ledger.js';
 import { ItemPool } from '../execution/item-pool.js';
@@ -20,6 +21,7 @@ import type { RunOrder } from '../job/context.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import type { InstanceIdentity } from '../job/identity.js';
+import { makeUps } from '../job/misfire-policy.js';
 import { literalSecrets } from '../operations/literal-secrets.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlarmClock } from '../schedule/alarm-clock.js';
@@ -37,6 +39,7 @@ import { fireMarkedAt, Takeover } from './takeover.js';
 /** What the jobs of a process share. */
 export interface JobServices {
   readonly registry: Registry;
+  readonly registryTime: RegistryTime;
   readonly clock: Clock;
   readonly alarms: AlarmClock;
   readonly logger: Logger;
@@ -87,7 +90,7 @@ export class JobRuntime implements Lifecycle {
     private readonly ownDefinition: JobDefinition,
     handler: JobHandler,
   ) {
-    const { registry, clock, alarms, identity } = services;
+    const { registry, registryTime, clock, alarms, identity } = services;
     const { jobName } = ownDefinition;
     const { instanceId } = identity;
     this.#followed = new FollowedDefinition(ownDefinition, handler, services.extensions);
@@ -101,10 +104,19 @@ export class JobRuntime implements Lifecycle {
     this.#pool = new ItemPool(() => this.#job.poolSize);
     this.#runs = new JobRuns({ clock, logger, trace: this.#trace, pool: this.#pool, instanceId });
     this.#firing = new Firing({
+      registry,
+      clock,
+      logger,
+      jobName,
       instanceId,
       member: this.#member,
+      runs: this.#runs,
+      makeUps: () => makeUps(this.#job.definition),
+      hasFailover: () => this.#job.definition.failover,
+      isAskedFor: (item) => this.#triggered.isEngaged(item) || this.#takeover.concerns(item),
       run: (request) => this.#run(request),
       skip: (scheduledAt, items, reason, source) => this.#skip(scheduledAt, items, reason, source),
+      putOff: (scheduledAt, items) => this.#once.putOff(scheduledAt, items),
     });
     this.#timer = new JobTimer(
       alarms,
@@ -130,6 +142,9 @@ export class JobRuntime implements Lifecycle {
       giveBack: (item) => this.#member.failover.giveBack(item),
     });
     this.#owned = {
+      registry,
+      registryTime,
+      instanceId,
       member: this.#member,
       marks: this.#marks,
       runs: this.#runs,
@@ -261,6 +276,7 @@ export class JobRuntime implements Lifecycle {
     }
     const next = problem === null ? 'active' : 'waiting';
     if (JOB_TRANSITIONS[this.#state].includes(next) && this.#state !== 'starting') this.#moveTo(next);
+    this.#firing.redefined();
     this.#pool.admit();
     this.#armTimer();
     this.#armReconcile();
@@ -285,9 +301,12 @@ export class JobRuntime implements Lifecycle {
   #run(asked: RunRequest): void {
     if (asked.items.length === 0) return;
     const job = this.#once.equip(this.#job);
-    const own = asked.source === 'FAILOVER' ? takenItems : assignedItems;
+    const ownership =
+      asked.source === 'FAILOVER'
+        ? takenItems(this.#owned, job.definition)
+        : assignedItems(this.#owned, job.definition, asked.source === 'MISFIRE');
     const request = asked.source === 'MANUAL_TRIGGER' ? { ...asked, order: ASKED_BY_NODE } : asked;
-    this.#begin(request, job, own(this.#owned, job.definition));
+    this.#begin(request, job, ownership);
   }
 
   #begin(request: RunRequest, job: EquippedJob, ownership: Ownership): void {
@@ -359,6 +378,7 @@ export class JobRuntime implements Lifecycle {
         if (reason !== 'cancelled') this.#skip(scheduledAt, items, reason, 'MANUAL_TRIGGER');
       },
       onMarked: (item) => this.#member.failover.obstructed(item),
+      onReleased: () => this.#firing.resume(),
       unmarked: (item, signal) => untilAbsent(registry, jobPath(this.jobName, layout.running(item)), signal),
     };
   }
@@ -419,8 +439,10 @@ export class JobRuntime implements Lifecycle {
         this.#triggered.stop();
         this.#member.failover.close();
       },
-      giveUp: async () => {
+      giveUp: () => this.#firing.giveUp(),
+      clear: async () => {
         await this.#member.failover.withdraw();
+        await this.#firing.cleared();
         await this.#marks.giveUp(this.#member.witness);
       },
     });

@@ -75,6 +75,20 @@ export class OnceCalls {
     if (this.#triggers.length > TRIGGERS_KNOWN) this.#triggers.shift();
   }
 
+  /**
+   * Items are run for the fire, but not at its time: nobody waits for them at its begin. At its end they are waited for, as
+   * for any item that takes long.
+   */
+  putOff(scheduledAt: number, items: readonly number[]): void {
+    const job = this.job();
+    if (items.length === 0 || !oncePhases(job.listeners).includes('started')) return;
+    if (!this.#isAwaited(job, scheduledAt)) return;
+    const round = this.#round(job, 'started', scheduledAt, true);
+    this.services.tasks.run('put items off', () =>
+      this.#untilClosed(() => this.#barrier.putOff(round, items, new AbortController().signal)),
+    );
+  }
+
   /** The members changed. */
   wake(): void {
     this.#barrier.wake();
@@ -126,9 +140,13 @@ export class OnceCalls {
     return isRecent && schedule?.previous(scheduledAt + 1) === scheduledAt;
   }
 
-  async #excuse(round: OnceRound, items: readonly number[], mayRun: boolean): Promise<void> {
+  #excuse(round: OnceRound, items: readonly number[], mayRun: boolean): Promise<void> {
+    return this.#untilClosed(() => this.#barrier.excuse(round, items, mayRun, new AbortController().signal));
+  }
+
+  async #untilClosed(work: () => Promise<void>): Promise<void> {
     try {
-      await this.#barrier.excuse(round, items, mayRun, new AbortController().signal);
+      await work();
     } catch (error) {
       // The session ends with the process: the others see that this instance is gone.
       if (!ElasticJobError.is(error, 'REGISTRY_CLOSED')) throw error;

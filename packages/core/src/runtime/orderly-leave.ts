@@ -25,8 +25,10 @@ export interface Leaver {
   readonly drain: DrainOptions;
   /** No more fires from now on. */
   stopFiring(): void;
-  /** Takes away what would make others take the runs left behind for crashed. */
-  giveUp(): Promise<void>;
+  /** Records the fires that were put off and will not be run any more. */
+  giveUp(): void;
+  /** Takes away what would make others take over what still runs, or make up for what was given up. */
+  clear(): Promise<void>;
   /** Resolves when `done` holds; looked at again whenever something of the job changes. */
   until(done: () => boolean, signal: AbortSignal): Promise<void>;
 }
@@ -40,7 +42,8 @@ export async function leaveInOrder(leaver: Leaver): Promise<void> {
   await attempt(leaver, 'give the items away', () => handOver(leaver));
   leaver.stopFiring();
   await drain(leaver);
-  await attempt(leaver, 'take marks away', () => giveUp(leaver));
+  leaver.giveUp();
+  await attempt(leaver, 'take marks away', () => clear(leaver));
   await attempt(leaver, 'deregister', () => leaver.member.leave(leaver.runs.runningItems.length > 0));
 }
 
@@ -53,8 +56,8 @@ async function handOver({ member, clock, drain, until }: Leaver): Promise<void> 
 }
 
 /** What cannot be taken away now goes with the session, or is taken for crashed. */
-async function giveUp({ member, giveUp }: Leaver): Promise<void> {
-  if (member.isConnected) await giveUp();
+async function clear({ member, clear }: Leaver): Promise<void> {
+  if (member.isConnected) await clear();
 }
 
 /** Waits for what runs; then aborts it; then leaves it behind. */

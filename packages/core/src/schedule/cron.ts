@@ -110,6 +110,14 @@ export class CronSchedule {
     return fires;
   }
 
+  /** The latest fires from `from` (inclusive) to `to` (exclusive), at most `limit` of them, ascending. */
+  latestBetween(from: number, to: number, limit: number): number[] {
+    const fires: number[] = [];
+    let fire = this.previous(to);
+    for (; fire !== null && fire >= from && fires.length < limit; fire = this.previous(fire)) fires.unshift(fire);
+    return fires;
+  }
+
   /** Whether it fires in the second that an instant lies in. */
   matches(instant: number): boolean {
     const second = Math.floor(instant / 1000) * 1000;

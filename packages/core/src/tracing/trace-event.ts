@@ -1,5 +1,5 @@
-/** Why a run takes place. */
-export type ExecutionSource = 'NORMAL_TRIGGER' | 'MANUAL_TRIGGER' | 'FAILOVER';
+/** Why a run takes place: a fire, a person or program, a crash of another instance, or a fire that was missed. */
+export type ExecutionSource = 'NORMAL_TRIGGER' | 'MANUAL_TRIGGER' | 'FAILOVER' | 'MISFIRE';
 
 /** ElasticJob's states of a run. */
 export type TaskState = 'TASK_STAGING' | 'TASK_RUNNING' | 'TASK_FINISHED' | 'TASK_ERROR';
@@ -12,7 +12,7 @@ export type SkipReason =
   | 'running-elsewhere'
   /** The assignment changed while the mark of a triggered run was being made. */
   | 'resharded'
-  /** Several fires fell into one resharding; only the last of them was run. */
+  /** Several fires fell into one resharding, or into one run of the item; only the last of them are run. */
   | 'superseded'
   /** The registry was not reachable, or the session was lost. */
   | 'no-session'
@@ -22,7 +22,9 @@ export type SkipReason =
   | 'surplus'
   /** The job is paused. */
   | 'paused'
-  /** The timer woke so late that the next fire was already due. */
+  /** The clocks of this machine and of the registry differ by more than the job allows. */
+  | 'clock'
+  /** The timer woke so late that the next fire was already due, or more than a minute late. */
   | 'late';
 
 interface TraceBase {

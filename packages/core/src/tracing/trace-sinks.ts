@@ -151,7 +151,7 @@ const CHANGES: Readonly<Record<CoordinationTrace['event'], string>> = {
   waiting: 'job waits: its stored definition cannot be followed',
 };
 
-const ALARMING_SKIPS: ReadonlySet<SkipReason> = new Set<SkipReason>(['overlap', 'no-session', 'late']);
+const ALARMING_SKIPS: ReadonlySet<SkipReason> = new Set<SkipReason>(['overlap', 'no-session', 'late', 'clock']);
 
 /** Part of every start and every resharding; what they come to is told by `assigned`. */
 const ROUTINE_CHANGES: ReadonlySet<CoordinationTrace['event']> = new Set<CoordinationTrace['event']>([
