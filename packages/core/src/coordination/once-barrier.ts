@@ -134,8 +134,7 @@ export class OnceBarrier {
    */
   async excuse(round: OnceRound, skipped: readonly number[], mayRun: boolean, signal: AbortSignal): Promise<void> {
     await this.#untilDone(signal, async () => {
-      // Whoever stood still goes by what it knew before. With this answer comes all that has happened since.
-      if (await this.#hasEnded(round)) return;
+      if (!(await this.#isOpen(round))) return;
       const items = await this.#ownOf(round, skipped, signal);
       if (items.length === 0) return;
       while (mayRun && (await this.#anyMarked(items))) {
@@ -161,10 +160,19 @@ export class OnceBarrier {
    */
   async putOff(round: OnceRound, held: readonly number[], signal: AbortSignal): Promise<void> {
     await this.#untilDone(signal, async () => {
-      if (await this.#hasEnded(round)) return;
+      if (!(await this.#isOpen(round))) return;
       const items = await this.#ownOf(round, held, signal);
       if (items.length > 0) await this.#arrive(round, items, LATER);
     });
+  }
+
+  /**
+   * Whether the round has not ended. Who stood still, or has a server that lags, goes by what it knew before: with the answer
+   * to a write comes all that was decided before it.
+   */
+  async #isOpen(round: OnceRound): Promise<boolean> {
+    await this.registry.ensure(this.#at(layout.arrivals(round.phase)));
+    return !(await this.#hasEnded(round));
   }
 
   async #ownOf({ scheduledAt }: OnceRound, items: readonly number[], signal: AbortSignal): Promise<number[]> {
