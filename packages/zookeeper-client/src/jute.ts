@@ -184,9 +184,8 @@ export class JuteReader {
   list<T>(read: () => T): T[] {
     const length = this.#length();
     if (length > this.rest) throw protocolError(`a list of ${length} elements in ${this.rest} bytes`);
-    const values: T[] = [];
-    for (let index = 0; index < length; index++) values.push(read());
-    return values;
+    // Not longer than that in memory either: lists are kept.
+    return Array.from({ length }, () => read());
   }
 
   /** A length; -1 is how jute writes that there is nothing. */

@@ -90,7 +90,8 @@ export class KnownAssignment {
 
   /** The operators' switches of items are looked at before the items are run. */
   async #watchItems(watch: TreeWatch, items: readonly number[]): Promise<void> {
-    if (items.join() !== this.#interest.items.join()) await this.#watch(watch, { ...this.#interest, items });
+    if (items.join() !== this.#interest.items.join())
+      await this.#watch(watch, { ...this.#interest, items: items.slice() });
   }
 
   async #watch(watch: TreeWatch, interest: ViewInterest): Promise<void> {

@@ -13,7 +13,7 @@ import { untilAbsent } from './node-absence.js';
  */
 export class Membership {
   /** Sessions of this process in which the instance was registered; nodes they left behind are ours to remove. */
-  readonly #sessions: bigint[] = [];
+  #sessions: readonly bigint[] = [];
   /** Why it takes on nothing, in whichever session it is registered, and what its node is known to say of that. */
   #withdrawal: Withdrawal | null = null;
   #said: Withdrawal | null = null;
@@ -58,7 +58,7 @@ export class Membership {
       if (holder?.stat.ephemeralOwner === session) break;
       if (holder !== null) await this.#clear(holder, signal);
     }
-    this.#sessions.push(session);
+    this.#sessions = [...this.#sessions, session];
     this.#said = this.#withdrawal;
     await this.reassertServer();
   }

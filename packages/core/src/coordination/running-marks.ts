@@ -27,7 +27,7 @@ const TOGETHER = { grouped: true } as const;
  */
 export class RunningMarks {
   /** Items of whose mark something was asked and no answer came: what stands there may be ours, or somebody else's. */
-  readonly #doubtful = new Set<number>();
+  readonly #doubtful = new RareSet<number>();
   /** Items whose mark outlives the session, and the witness of the session that it was made in. */
   readonly #lasting = new RareMap<number, bigint>();
   /** Items whose lasting mark was taken away before their run had settled. */

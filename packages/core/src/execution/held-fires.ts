@@ -4,6 +4,7 @@ import { type Clock, sleep } from '../foundation/clock.js';
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
 import { TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
+import { RareSet } from '../foundation/rare-map.js';
 import type { DueItems, FireBook } from './fire-book.js';
 
 /** What holds fires needs to know, and who starts them in the end. */
@@ -26,7 +27,7 @@ const RETRY_MS = 1000;
  * decision. While there are any, the item's misfire flag is up.
  */
 export class HeldFires {
-  readonly #elsewhere = new Set<number>();
+  readonly #elsewhere = new RareSet<number>();
   readonly #stopped = new LazyAbort();
   readonly #tasks: TaskGroup;
 

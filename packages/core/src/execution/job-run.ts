@@ -6,6 +6,7 @@ import { type Clock, sleep } from '../foundation/clock.js';
 import { type Deferred, deferred } from '../foundation/deferred.js';
 import { describeFailure, ElasticJobError, ExecutionError, messageOf } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
+import { RareSet } from '../foundation/rare-map.js';
 import type { RunOrder, ShardingContext } from '../job/context.js';
 import type { JobDefinition } from '../job/definition.js';
 import { ID_DELIMITER } from '../job/identity.js';
@@ -111,8 +112,8 @@ interface Failure {
  * settled is not started again, whatever happened to its session or its mark meanwhile.
  */
 export class JobRuns {
-  readonly #busy = new Set<number>();
-  readonly #started = new Set<Started>();
+  readonly #busy = new RareSet<number>();
+  readonly #started = new RareSet<Started>();
   /** Sessions whose loss this object already listens for: one listener each, however many runs there are. */
   readonly #sessions = new WeakSet<AbortSignal>();
   #stopped: StoppedError | null = null;
@@ -125,7 +126,7 @@ export class JobRuns {
 
   /** Items whose handlers have not settled, ascending. */
   get runningItems(): number[] {
-    return [...this.#busy].sort((one, other) => one - other);
+    return this.#busy.values().sort((one, other) => one - other);
   }
 
   /** Whether the item is taken by a run whose handler has not settled. */
@@ -149,7 +150,7 @@ export class JobRuns {
   /** Aborts what runs, and what is still to start. */
   abort(reason: StoppedError): void {
     this.#stopped = reason;
-    for (const { abort } of this.#started) abort.abort(reason);
+    for (const { abort } of this.#started.values()) abort.abort(reason);
   }
 
   /**
@@ -307,7 +308,7 @@ export class JobRuns {
     if (this.#sessions.has(session)) return;
     this.#sessions.add(session);
     onAbort(session, () => {
-      for (const each of this.#started) if (each.session === session) each.abort.abort(new SessionLostError());
+      for (const each of this.#started.values()) if (each.session === session) each.abort.abort(new SessionLostError());
     });
   }
 

@@ -85,7 +85,8 @@ export class WatchedTree implements TreeWatch {
 
   async select(selection: readonly Selection[]): Promise<TreeSnapshot> {
     for (const { path } of selection) validPath(path);
-    this.#selection = selection;
+    // A copy takes no more memory than it needs.
+    this.#selection = selection.slice();
     this.#arrange();
     return this.#next();
   }

@@ -3,7 +3,6 @@ import type { JobMember } from '../coordination/job-member.js';
 import type { RegistryTime } from '../coordination/registry-time.js';
 import type { Claim, RunningMarks } from '../coordination/running-marks.js';
 import type { JobRuns, Ownership } from '../execution/job-run.js';
-import type { TriggeredRuns } from '../execution/triggered-runs.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { Registry } from '../registry/registry.js';
 import type { Firing } from './firing.js';
@@ -17,7 +16,8 @@ export interface OwnershipParts {
   readonly marks: RunningMarks;
   readonly runs: JobRuns;
   readonly firing: Firing;
-  readonly triggered: TriggeredRuns;
+  /** An item's run has ended here. */
+  settled(): void;
 }
 
 /**
@@ -25,7 +25,7 @@ export interface OwnershipParts {
  * that somebody took over comes first, which would wait for ever where one run of its item follows the other.
  */
 export function assignedItems(parts: OwnershipParts, definition: JobDefinition, givesWay = false): Ownership {
-  const { registry, registryTime, member, marks, firing, triggered } = parts;
+  const { registry, registryTime, member, marks, firing, settled } = parts;
   const isCurrent = member.currency();
   const { connection } = registry.session;
   return {
@@ -42,7 +42,7 @@ export function assignedItems(parts: OwnershipParts, definition: JobDefinition, 
     giveBack: (request, items, reason) => firing.giveBack(request, items, reason, connection),
     settled: () => {
       // What somebody asked for comes before what is made up for.
-      triggered.look();
+      settled();
       firing.resume();
     },
     release: async (item) => {

@@ -80,8 +80,8 @@ export class JobRuntime implements Lifecycle {
   readonly #runs: JobRuns;
   readonly #timer: JobTimer;
   readonly #firing: Firing;
-  readonly #triggered: TriggeredRuns;
-  readonly #takeover: Takeover;
+  #triggered: TriggeredRuns | null = null;
+  #takeover: Takeover | null = null;
   readonly #owned: OwnershipParts;
 
   /** Throws a `ConfigurationError` if the definition names something unknown or the handler does not fit. */
@@ -113,7 +113,7 @@ export class JobRuntime implements Lifecycle {
       runs: this.#runs,
       makeUps: () => makeUps(this.#job.definition),
       hasFailover: () => this.#job.definition.failover,
-      isAskedFor: (item) => this.#triggered.isEngaged(item) || this.#takeover.concerns(item),
+      isAskedFor: (item) => (this.#triggered?.isEngaged(item) ?? false) || this.#isTakenOver(item),
       run: (request) => this.#run(request),
       skip: (scheduledAt, items, reason, source) => this.#skip(scheduledAt, items, reason, source),
       putOff: (scheduledAt, items) => this.#once.putOff(scheduledAt, items),
@@ -128,19 +128,6 @@ export class JobRuntime implements Lifecycle {
         this.#firing.fire(fire);
       },
     );
-    const ledger = new TriggerLedger(registry, jobName);
-    this.#triggered = new TriggeredRuns({ ledger, clock, logger, tasks }, this.#triggers());
-    this.#takeover = new Takeover({
-      logger,
-      tasks,
-      triggered: this.#triggered,
-      runs: this.#runs,
-      schedule: () => this.#job.schedule,
-      run: (request) => this.#run(request),
-      runAsked: (request, around) =>
-        this.#begin(request, this.#job, around(takenItems(this.#owned, this.#job.definition))),
-      giveBack: (item) => this.#member.failover.giveBack(item),
-    });
     this.#owned = {
       registry,
       registryTime,
@@ -149,7 +136,7 @@ export class JobRuntime implements Lifecycle {
       marks: this.#marks,
       runs: this.#runs,
       firing: this.#firing,
-      triggered: this.#triggered,
+      settled: () => this.#lookForTriggers(),
     };
   }
 
@@ -242,19 +229,19 @@ export class JobRuntime implements Lifecycle {
       onView: (view) => {
         if (view.config !== null) this.#followDefinition(view.config);
         this.#member.failover.reconsider();
-        this.#triggered.look();
+        this.#lookForTriggers();
         this.#once.wake();
         this.#announceChange();
       },
       onAssignment: (assignment) => {
         this.#once.wake();
         this.#firing.assigned(assignment);
-        this.#triggered.look();
+        this.#lookForTriggers();
         this.#announceChange();
       },
       onTrigger: () => this.#trigger(),
       room: () => this.#room(),
-      onTaken: (runs) => this.#takeover.begin(runs),
+      onTaken: (runs) => this.#takeovers().begin(runs),
       onDropped: (run, reason) => this.#drop(run, reason),
       onShutDown: () => {
         this.#logger.warn('an operator removed the node of this instance: the job stops here');
@@ -323,7 +310,7 @@ export class JobRuntime implements Lifecycle {
     }
     this.#announceChange();
     this.#member.failover.reconsider();
-    this.#triggered.look();
+    this.#lookForTriggers();
     if (this.#member.view?.triggered) this.#member.wake();
     const { strategy, definition } = this.#job;
     if (strategy.movesAfterRun?.(definition.shardingTotalCount)) await this.#member.askForResharding();
@@ -350,7 +337,22 @@ export class JobRuntime implements Lifecycle {
     });
   }
 
-  /** What is asked for item by item, by `extension/triggers`. */
+  /** What is asked for item by item, by `extension/triggers`. Made when it is needed: most jobs are never triggered. */
+  #triggeredRuns(): TriggeredRuns {
+    const { registry, clock } = this.services;
+    const ledger = new TriggerLedger(registry, this.jobName);
+    this.#triggered ??= new TriggeredRuns(
+      { ledger, clock, logger: this.#logger, tasks: this.#tasks },
+      this.#triggers(),
+    );
+    return this.#triggered;
+  }
+
+  #lookForTriggers(): void {
+    const isAsked = (this.#member.view?.openTriggers.length ?? 0) > 0;
+    if (isAsked || this.#triggered !== null) this.#triggeredRuns().look();
+  }
+
   #triggers(): TriggeredRunsHooks {
     const { clock, identity, registry } = this.services;
     return {
@@ -363,7 +365,7 @@ export class JobRuntime implements Lifecycle {
         this.#member.isCurrent(),
       owns: (item) => this.#firing.owns(item),
       surplusFrom: () => (this.#member.isLeader ? this.#job.definition.shardingTotalCount : null),
-      isRunning: (item) => this.#runs.isRunning(item) || this.#takeover.concerns(item),
+      isRunning: (item) => this.#runs.isRunning(item) || this.#isTakenOver(item),
       isPaused: () => this.#firing.pauseAt(clock.now()) !== null,
       isDisabled: (item) => this.#member.view?.disabledItems.has(item) ?? false,
       self: () => ({ instanceId: identity.instanceId, session: registry.session.id }),
@@ -406,6 +408,26 @@ export class JobRuntime implements Lifecycle {
     return { places, mayWait: starts, own: this.#firing.items, busy };
   }
 
+  /** Made when it is needed, as {@link #triggeredRuns}. */
+  #takeovers(): Takeover {
+    this.#takeover ??= new Takeover({
+      logger: this.#logger,
+      tasks: this.#tasks,
+      triggered: this.#triggeredRuns(),
+      runs: this.#runs,
+      schedule: () => this.#job.schedule,
+      run: (request) => this.#run(request),
+      runAsked: (request, around) =>
+        this.#begin(request, this.#job, around(takenItems(this.#owned, this.#job.definition))),
+      giveBack: (item) => this.#member.failover.giveBack(item),
+    });
+    return this.#takeover;
+  }
+
+  #isTakenOver(item: number): boolean {
+    return this.#takeover?.concerns(item) ?? false;
+  }
+
   #drop({ item, markedAt }: CrashedRun, reason: DropReason): void {
     if (reason !== 'switched-off') {
       this.#skip(fireMarkedAt(this.#job.schedule, markedAt), [item], reason, 'FAILOVER');
@@ -436,7 +458,7 @@ export class JobRuntime implements Lifecycle {
       stopFiring: () => {
         this.#timer.set(null);
         this.#reconcile?.cancel();
-        this.#triggered.stop();
+        this.#triggered?.stop();
         this.#member.failover.close();
       },
       giveUp: () => this.#firing.giveUp(),

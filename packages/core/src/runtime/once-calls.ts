@@ -27,35 +27,35 @@ const AWAITED_MS = 3_600_000;
 
 const TRIGGERS_KNOWN = 8;
 
+const NO_TRIGGERS: readonly number[] = [];
+
 /**
  * Brings the listeners that are called once for all instances into the runs of one job. A job without any of them costs
  * nothing.
  */
 export class OnceCalls {
-  readonly #barrier: OnceBarrier;
-  readonly #equipped = new WeakMap<EquippedJob, EquippedJob>();
+  /** Made when it is needed: most jobs have no such listener. */
+  #barrier: OnceBarrier | null = null;
+  #closed = false;
+  #equipped: { readonly from: EquippedJob; readonly job: EquippedJob } | null = null;
   /** When the last triggers by nodes came. */
-  readonly #triggers: number[] = [];
+  #triggers: readonly number[] = NO_TRIGGERS;
 
   constructor(
     private readonly services: OnceServices,
-    jobName: string,
+    private readonly jobName: string,
     private readonly member: JobMember,
     private readonly job: () => EquippedJob,
-  ) {
-    const { registry, clock, identity } = services;
-    this.#barrier = new OnceBarrier(registry, clock, jobName, identity.instanceId, this.#members());
-  }
+  ) {}
 
   /** The job with listeners that wait for one another where they have to; the same job where none does. */
   equip(job: EquippedJob): EquippedJob {
-    const known = this.#equipped.get(job);
-    if (known !== undefined) return known;
+    if (this.#equipped?.from === job) return this.#equipped.job;
     const listeners = withOnceCalls(job.listeners, (phase, run, timeoutMs, call) =>
       this.#pass(job, phase, run, timeoutMs, call),
     );
     const equipped = listeners === job.listeners ? job : { ...job, listeners };
-    this.#equipped.set(job, equipped);
+    this.#equipped = { from: job, job: equipped };
     return equipped;
   }
 
@@ -71,8 +71,7 @@ export class OnceCalls {
 
   /** All instances were asked, by Java's nodes, to run what they own: that is a round too. */
   triggered(scheduledAt: number): void {
-    this.#triggers.push(scheduledAt);
-    if (this.#triggers.length > TRIGGERS_KNOWN) this.#triggers.shift();
+    this.#triggers = [...this.#triggers, scheduledAt].slice(-TRIGGERS_KNOWN);
   }
 
   /**
@@ -85,18 +84,27 @@ export class OnceCalls {
     if (!this.#isAwaited(job, scheduledAt)) return;
     const round = this.#round(job, 'started', scheduledAt, true);
     this.services.tasks.run('put items off', () =>
-      this.#untilClosed(() => this.#barrier.putOff(round, items, new AbortController().signal)),
+      this.#untilClosed(() => this.#openBarrier().putOff(round, items, new AbortController().signal)),
     );
   }
 
   /** The members changed. */
   wake(): void {
-    this.#barrier.wake();
+    this.#barrier?.wake();
   }
 
   /** This instance is leaving. */
   close(): void {
-    this.#barrier.close();
+    this.#closed = true;
+    this.#barrier?.close();
+  }
+
+  #openBarrier(): OnceBarrier {
+    if (this.#barrier !== null) return this.#barrier;
+    const { registry, clock, identity } = this.services;
+    this.#barrier = new OnceBarrier(registry, clock, this.jobName, identity.instanceId, this.#members());
+    if (this.#closed) this.#barrier.close();
+    return this.#barrier;
   }
 
   async #pass(
@@ -114,7 +122,7 @@ export class OnceCalls {
     const { failover, monitorExecution } = job.definition;
     if (phase === 'completed' && failover && monitorExecution && hasLostSession(run)) return;
     const signal = phase === 'started' ? first.signal : new AbortController().signal;
-    await this.#barrier.pass({ ...round, items: run.items, timeoutMs, signal }, call);
+    await this.#openBarrier().pass({ ...round, items: run.items, timeoutMs, signal }, call);
   }
 
   #heard(event: TraceEvent): void {
@@ -141,7 +149,7 @@ export class OnceCalls {
   }
 
   #excuse(round: OnceRound, items: readonly number[], mayRun: boolean): Promise<void> {
-    return this.#untilClosed(() => this.#barrier.excuse(round, items, mayRun, new AbortController().signal));
+    return this.#untilClosed(() => this.#openBarrier().excuse(round, items, mayRun, new AbortController().signal));
   }
 
   async #untilClosed(work: () => Promise<void>): Promise<void> {
