@@ -211,6 +211,21 @@ describe('an instance that takes over a run that was asked for', () => {
 });
 
 describe('a trigger', () => {
+  it('whose run waits for a place in the pool is given to others by an instance that must leave', async () => {
+    const desk = new Desk();
+    begin(desk, { job: { shardingTotalCount: 2, jobExecutorThreadPoolSizeProviderType: 1 } });
+    const a = await cluster.start('a');
+    desk.held = true;
+    const { id } = await a.engine.job(JOB).trigger();
+    await settle();
+    expect(desk.ran).toEqual(['a:0']);
+    await cluster.stop('a');
+    desk.held = false;
+    const b = await cluster.start('b');
+    expect(desk.ran).toEqual(['a:0', 'b:1']);
+    expect(await states(b, id)).toEqual(['0:failed', '1:done']);
+  });
+
   it('that nobody can run yet waits for an instance', async () => {
     const desk = new Desk();
     begin(desk);

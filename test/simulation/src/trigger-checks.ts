@@ -62,6 +62,9 @@ function onceForEachItem(world: World, runs: Map<string, Call[]>): Check {
       runs.set(run, [...former, call]);
       const last = former.at(-1);
       if (last === undefined) return null;
+      // Whoever stood still while its session ended may begin before it knows, as for a fire.
+      const own = world.ledger.mark(call, call.token)?.session ?? 0n;
+      if (!world.ensemble.leader.isAlive(own)) return null;
       const session = world.ledger.mark(last, last.token)?.session ?? 0n;
       const crashed = hasGone(world, session) || last.process.gone;
       if (withFailover.has(call.jobName) && crashed) return null;

@@ -75,15 +75,19 @@ async function mark(
   return claim;
 }
 
+/** The same of items of which a run was asked for. Whoever leaves gives back what it has not begun. */
+export function askedItems(parts: OwnershipParts, definition: JobDefinition): Ownership {
+  const ordinary = assignedItems(parts, definition);
+  return { ...ordinary, mayStart: () => ordinary.mayStart() && !parts.runs.isAborted };
+}
+
 /** What was taken over is this instance's whatever the assignment says, until it has been executed. */
 export function takenItems(parts: OwnershipParts, definition: JobDefinition): Ownership {
-  const { member, marks, runs } = parts;
+  const { member, marks } = parts;
   // A crashed run is late already, and the fire was allowed where it began: clocks do not matter any more.
-  const { clocks: _, ...ordinary } = assignedItems(parts, definition);
+  const { clocks: _, ...ordinary } = askedItems(parts, definition);
   return {
     ...ordinary,
-    // Whoever leaves gives back what it has not begun.
-    mayStart: () => ordinary.mayStart() && !runs.isAborted,
     claim: (item) => marks.claim(item, () => true, member.witness),
     giveBack: (_, items) => {
       for (const item of items) member.failover.giveBack(item);

@@ -29,7 +29,7 @@ import type { CoordinationTrace, ExecutionSource, SkipReason } from '../tracing/
 import type { TraceSink } from '../tracing/trace-sink.js';
 import { Firing } from './firing.js';
 import { FollowedDefinition } from './followed-definition.js';
-import { assignedItems, type OwnershipParts, takenItems } from './item-ownership.js';
+import { askedItems, assignedItems, type OwnershipParts, takenItems } from './item-ownership.js';
 import { JOB_TRANSITIONS, type JobState, type JobStatus } from './job-state.js';
 import { OnceCalls } from './once-calls.js';
 import { type DrainOptions, leaveInOrder } from './orderly-leave.js';
@@ -373,7 +373,7 @@ export class JobRuntime implements Lifecycle {
         const { monitorExecution, failover } = this.#job.definition;
         return monitorExecution ? { marks: this.#marks, witness: failover ? this.#member.witness : null } : null;
       },
-      ownership: () => assignedItems(this.#owned, this.#job.definition),
+      ownership: () => askedItems(this.#owned, this.#job.definition),
       currency: () => this.#member.currency(),
       run: (request, ownership) => this.#execute(request, this.#job, ownership),
       onSkipped: (scheduledAt, items, reason) => {
