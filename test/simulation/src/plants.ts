@@ -331,8 +331,8 @@ export const PLANTS: readonly Plant[] = [
     file: 'execution/fire-book.js',
     edits: [
       {
-        from: 'const lost = open.flatMap((fire) => this.#letGo(fire));',
-        to: 'const lost = [];',
+        from: 'const others = [...fire.held].filter((item) => !mine.includes(item));',
+        to: 'const others = [];',
       },
     ],
   },
