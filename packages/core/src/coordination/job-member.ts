@@ -344,7 +344,7 @@ export class JobMember {
   // ---- session -------------------------------------------------------------------------------------------------------
 
   async #register(session: Session): Promise<void> {
-    await this.#membership.register(this.#left.signal);
+    await this.#left.lend((signal) => this.#membership.register(signal));
     this.failover.reset();
     this.#session = session.id;
     this.#sessionAbort = new LazyAbort();
@@ -500,7 +500,7 @@ export class JobMember {
     const { registry, identity } = this.services;
     this.#beside('leader election', async () => {
       try {
-        const won = await campaign(registry, this.jobName, identity.instanceId, this.#left.signal);
+        const won = await this.#left.lend((signal) => campaign(registry, this.jobName, identity.instanceId, signal));
         if (won) this.hooks.onEvent('elected', {});
       } finally {
         this.#campaigning = false;

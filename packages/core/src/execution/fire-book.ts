@@ -66,6 +66,11 @@ export class FireBook {
     return ownerAt(this.#assignment, item, Number.POSITIVE_INFINITY) === this.instanceId;
   }
 
+  /** Whether a fire is held for any item. */
+  get isHolding(): boolean {
+    return this.#fires.some(({ held }) => held.size > 0);
+  }
+
   /** Items for which fires are held, ascending. */
   get heldItems(): number[] {
     const items = new Set(this.#fires.flatMap(({ held }) => [...held]));

@@ -70,10 +70,9 @@ export class HeldFires {
     return given;
   }
 
-  /** Resolves when no mark is waited for and no flag is being changed any more. */
-  async settled(): Promise<void> {
-    await this.#tasks.drained();
-    await this.flags.settled();
+  /** Resolves when no mark is waited for any more. */
+  settled(): Promise<void> {
+    return this.#tasks.drained();
   }
 
   #awaitMark(item: number): void {

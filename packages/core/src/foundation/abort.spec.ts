@@ -23,6 +23,35 @@ describe('an abort that nobody has looked at', () => {
   });
 });
 
+describe('a signal that is lent', () => {
+  it('aborts while the work goes on, and is another one for later work', async () => {
+    const abort = new LazyAbort();
+    const signals: AbortSignal[] = [];
+    await abort.lend(async (signal) => void signals.push(signal));
+    const release = deferred();
+    const working = abort.lend(async (signal) => {
+      signals.push(signal);
+      await release.promise;
+      return signal.aborted;
+    });
+    await abort.lend(async (signal) => void signals.push(signal));
+    abort.abort(new StoppedError());
+    release.resolve();
+    expect(await working).toBe(true);
+    expect(signals[0]).not.toBe(signals[1]);
+    expect(signals[2]).toBe(signals[1]);
+    expect(await abort.lend(async ({ aborted }) => aborted)).toBe(true);
+  });
+
+  it('stays the one that somebody has for good, also when the work fails', async () => {
+    const abort = new LazyAbort();
+    const { signal } = abort;
+    await expect(abort.lend(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+    abort.abort(new StoppedError());
+    expect(signal.aborted).toBe(true);
+  });
+});
+
 describe('listening for an abort', () => {
   it('hears one that has been, at once', () => {
     const reasons: unknown[] = [];

@@ -31,6 +31,9 @@ export type AbortReason = StoppedError | SessionLostError | DeadlineError;
  */
 export class LazyAbort {
   #controller: AbortController | null = null;
+  /** Somebody has a signal for good. */
+  #isKept = false;
+  #borrowers = 0;
   #reason: AbortReason | null = null;
 
   /** Aborts once; later reasons are ignored. */
@@ -45,6 +48,22 @@ export class LazyAbort {
   }
 
   get signal(): AbortSignal {
+    this.#isKept = true;
+    return this.#open();
+  }
+
+  /** Does work with a signal that is nobody's any more when it has settled: a signal weighs half a kilobyte. */
+  async lend<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    this.#borrowers += 1;
+    try {
+      return await work(this.#open());
+    } finally {
+      this.#borrowers -= 1;
+      if (this.#borrowers === 0 && !this.#isKept) this.#controller = null;
+    }
+  }
+
+  #open(): AbortSignal {
     this.#controller ??= new AbortController();
     if (this.#reason !== null) this.#controller.abort(this.#reason);
     return this.#controller.signal;

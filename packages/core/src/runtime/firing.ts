@@ -5,7 +5,7 @@ import { MisfireFlags } from '../coordination/misfire-flags.js';
 import { untilAbsent } from '../coordination/node-absence.js';
 import { isPausedAt, type Pause } from '../coordination/pause.js';
 import { type DueItems, FireBook } from '../execution/fire-book.js';
-import { HeldFires } from '../execution/held-fires.js';
+import { HeldFires, type HeldFiresHooks } from '../execution/held-fires.js';
 import type { JobRuns, RunRequest } from '../execution/job-run.js';
 import type { DueFire } from '../execution/job-timer.js';
 import type { Clock } from '../foundation/clock.js';
@@ -41,20 +41,13 @@ export interface FiringParts {
  */
 export class Firing {
   readonly #book: FireBook;
-  readonly #flags: MisfireFlags;
-  readonly #held: HeldFires;
+  /** Made when it is needed, as {@link #held}. */
+  #flags: MisfireFlags | null = null;
+  /** Made when a fire has to wait for a run: of most jobs none does. */
+  #held: HeldFires | null = null;
 
   constructor(private readonly parts: FiringParts) {
-    const { registry, clock, logger, jobName, instanceId, member, runs } = parts;
-    this.#book = new FireBook(instanceId, () => parts.makeUps());
-    this.#flags = new MisfireFlags(registry, jobName, logger);
-    const hooks = {
-      isRunning: (item: number) => runs.isRunning(item) || parts.isAskedFor(item),
-      mayStart: () => member.isCurrent() && !runs.isAborted,
-      unmarked: (item: number, signal: AbortSignal) => this.#untilUnmarked(item, signal),
-      start: (due: readonly DueItems[]) => this.#dispatch(due),
-    };
-    this.#held = new HeldFires(this.#book, this.#flags, hooks, clock, logger);
+    this.#book = new FireBook(parts.instanceId, () => parts.makeUps());
   }
 
   /** The items this instance owns now, ascending. */
@@ -81,7 +74,7 @@ export class Firing {
   /** The assignment is known, for the first time or again. */
   assigned(assignment: Assignment): void {
     this.#dispatch(this.#book.settled(assignment));
-    this.#held.resume();
+    this.resume();
   }
 
   /** Runs what this instance owns although no fire is due, because all instances were asked to at `scheduledAt`. */
@@ -96,28 +89,29 @@ export class Firing {
   giveBack(request: RunRequest, items: readonly number[], reason: SkipReason, connection: number): boolean {
     const kept = this.#keep(request, items, reason, connection);
     if (this.parts.member.isCurrent()) this.#goOn();
-    else this.#held.resume();
+    else this.resume();
     return kept;
   }
 
   /** Runs have ended, or will not begin: what fell into them may be made up for. */
   resume(): void {
-    this.#held.resume();
+    if (this.#held !== null || this.#book.isHolding) this.#heldFires().resume();
   }
 
   /** The definition may be another one. Java members never clear flags that they do not act upon. */
   redefined(): void {
-    if (this.parts.makeUps() === 0) this.#flags.clear(this.items);
+    if (this.parts.makeUps() === 0) this.#misfireFlags().clear(this.items);
   }
 
   /** The instance leaves: what was put off is recorded. */
   giveUp(): void {
-    this.#dispatch(this.#held.giveUp());
+    this.#dispatch(this.#held?.giveUp() ?? this.#book.close());
   }
 
   /** Resolves, after {@link giveUp}, when nothing of it is left in the registry. */
-  cleared(): Promise<void> {
-    return this.#held.settled();
+  async cleared(): Promise<void> {
+    await this.#held?.settled();
+    await this.#flags?.settled();
   }
 
   /** The pause that a planned time falls into. */
@@ -126,9 +120,27 @@ export class Firing {
     return isPausedAt(pause, at) ? pause : null;
   }
 
+  #misfireFlags(): MisfireFlags {
+    const { registry, jobName, logger } = this.parts;
+    this.#flags ??= new MisfireFlags(registry, jobName, logger);
+    return this.#flags;
+  }
+
+  #heldFires(): HeldFires {
+    const { clock, logger, member, runs, isAskedFor } = this.parts;
+    const hooks: HeldFiresHooks = {
+      isRunning: (item) => runs.isRunning(item) || isAskedFor(item),
+      mayStart: () => member.isCurrent() && !runs.isAborted,
+      unmarked: (item, signal) => this.#untilUnmarked(item, signal),
+      start: (due) => this.#dispatch(due),
+    };
+    this.#held ??= new HeldFires(this.#book, this.#misfireFlags(), hooks, clock, logger);
+    return this.#held;
+  }
+
   #goOn(): void {
     this.#dispatch(this.#book.settled());
-    this.#held.resume();
+    this.resume();
   }
 
   #dispatch(due: readonly DueItems[], trigger?: 'MANUAL_TRIGGER'): void {
@@ -174,7 +186,7 @@ export class Firing {
   }
 
   #hold(scheduledAt: number, items: readonly number[], elsewhere: boolean): boolean {
-    const skipped = this.#held.hold(scheduledAt, items, elsewhere);
+    const skipped = this.#heldFires().hold(scheduledAt, items, elsewhere);
     if (skipped === null) return false;
     this.parts.putOff(scheduledAt, items);
     this.#dispatch(skipped);
