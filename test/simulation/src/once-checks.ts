@@ -2,6 +2,9 @@ import { type Check, isForAFire } from './checks.js';
 import type { Call, OnceCall } from './process.js';
 import type { World } from './world.js';
 
+/** How long before a fire whoever runs it must have been undisturbed, milliseconds. */
+const CALM_BEFORE = 1000;
+
 /** How long all of a fire may take at rest: the patience at its begin, a handler that hangs, and what is told of both. */
 const FIRE_WITHIN = 12_000;
 
@@ -50,6 +53,7 @@ function betweenTheItems(world: World): Check {
   const begins = new Map<string, OnceCall>();
   const skipped = new Set<string>();
   const takenOver = new Set<string>();
+  const madeUp = new Set<string>();
   const givenUp = (fire: { jobName: string; scheduledAt: number }): boolean =>
     recordedEnd(world, { ...fire, phase: 'started' }) === null;
   return {
@@ -58,9 +62,10 @@ function betweenTheItems(world: World): Check {
       'what is called once at the begin has settled before any item of the fire starts, what is called at the end comes after all',
     traced(_process, event) {
       if (event.kind === 'fire-skipped') for (const item of event.items) skipped.add(`${fireOf(event)}/${item}`);
-      if (event.kind === 'item-started' && event.source === 'FAILOVER') {
-        takenOver.add(`${event.jobName}/${event.item}@${event.fencingToken}`);
-      }
+      if (event.kind !== 'item-started') return null;
+      const run = `${event.jobName}/${event.item}@${event.fencingToken}`;
+      if (event.source === 'FAILOVER') takenOver.add(run);
+      if (event.source === 'MISFIRE') madeUp.add(run);
       return null;
     },
     called(call) {
@@ -90,8 +95,16 @@ function betweenTheItems(world: World): Check {
       const isOpen = (one: Call): boolean =>
         one.settledAt === null && !one.process.gone && !one.context.signal.aborted && !isDismissed(one);
       // A crashed run counts for the fire before its mark, also where its item had been skipped for that one.
-      const isAwaited = (one: Call): boolean =>
-        !skipped.has(`${fireOf(one)}/${one.item}`) || !takenOver.has(`${one.jobName}/${one.item}@${one.token}`);
+      const isOfAnother = (one: Call, run: string): boolean =>
+        skipped.has(`${fireOf(one)}/${one.item}`) && takenOver.has(run);
+      // Whoever lost its session counted as gone, and makes up for the fire all the same when it is back.
+      const isBack = ({ process, jobName, scheduledAt }: Call, run: string): boolean =>
+        madeUp.has(run) &&
+        world.undisturbed(process.instanceId, jobName, scheduledAt - CALM_BEFORE, world.timeline.now) === null;
+      const isAwaited = (one: Call): boolean => {
+        const run = `${one.jobName}/${one.item}@${one.token}`;
+        return !isOfAnother(one, run) && !isBack(one, run);
+      };
       const open = calls.find((one) => isOpen(one) && !isDone(one.item) && isAwaited(one));
       if (open === undefined || !world.ensemble.leader.isAlive(sessionOf(world, open))) return null;
       return `${call.process.name} calls at the end of ${fireOf(call)} while ${open.process.name} still runs item ${open.item}`;

@@ -294,6 +294,22 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
     },
   );
 
+  it('announces nothing for a run that turns out to have been concluded by an instance that has gone since', async () => {
+    await other.put(MARK, OTHER);
+    const commit = registry.commit.bind(registry);
+    registry.commit = async (stages) => {
+      await other.remove(MARK);
+      return commit(stages);
+    };
+    for (const node of ['instances', 'extension/sessions']) await other.remove(`job/${node}/${OTHER}`);
+    await expect(search()).rejects.toMatchObject({ code: 'REGISTRY_FAILURE' });
+    registry.commit = commit;
+    await search();
+    await failover.withdraw();
+    expect(taken).toEqual([]);
+    expect(await nodes()).toEqual([]);
+  });
+
   it('takes nothing once its instance is about to leave', async () => {
     await other.put(MARK, DEAD);
     failover.close();

@@ -277,16 +277,18 @@ export class Failover {
     // Before it is known whether it worked: if the answer is lost, the next search finds it signed.
     this.#taken.set(item, run);
     const [note, announcement] = [this.#at(layout.failovering(item)), this.#at(layout.failoverItem(item))];
-    await this.#commit([
-      announced
-        ? []
-        : [{ kind: 'create', path: announcement, value: encodeAnnouncement(next ?? run), mode: 'persistent' }],
+    const signing = this.#commit([
+      announced ? [] : [announcing(announcement, next ?? run)],
       this.#removals(state),
       // First what decides whose it is.
       [{ kind: 'create', path: note, value: this.instanceId, mode: 'persistent' }],
       [{ kind: 'create', path: this.#at(layout.failover(item)), value: this.instanceId, mode: 'ephemeral' }],
       next === null ? [{ kind: 'remove', path: announcement }] : [],
     ]);
+    await signing.catch((error: unknown) => {
+      if (ElasticJobError.is(error, 'REGISTRY_FAILURE')) this.#taken.delete(item);
+      throw error;
+    });
     return run;
   }
 
@@ -298,9 +300,7 @@ export class Failover {
     await this.#sign(this.#at(layout.failover(item)));
     const announcement = this.#at(layout.failoverItem(item));
     await this.#commit([
-      next === null || announced
-        ? []
-        : [{ kind: 'create', path: announcement, value: encodeAnnouncement(next), mode: 'persistent' }],
+      next === null || announced ? [] : [announcing(announcement, next)],
       this.#removals({ item, mark, takeover: null }),
       next === null && announced ? [{ kind: 'remove', path: announcement }] : [],
     ]);
@@ -338,10 +338,20 @@ export class Failover {
     return { item, ...decodeAnnouncement(announcement.value, announcement.stat.ctime) };
   }
 
-  /** Only members that do not wait for the latch, and people, can have changed anything meanwhile. */
+  /**
+   * Only members that do not wait for the latch, those that conclude what they took, and people can have changed anything
+   * meanwhile. Without transactions what came before the step that failed is done: an announcement is taken back if the
+   * run it tells of turns out to have ended.
+   */
   async #commit(stages: readonly (readonly Operation[])[]): Promise<void> {
+    const [[announcement] = [], [removal] = []] = stages;
     const result = await this.registry.commit(stages.filter((stage) => stage.length > 0));
-    if (!result.committed) throw interfered(result.operation.path, result.reason);
+    if (result.committed) return;
+    const { operation, reason } = result;
+    const hasEnded = removal?.kind === 'remove' && operation.path === removal.path;
+    if (hasEnded && announcement?.kind === 'create' && !this.registry.capabilities.atomicCommit)
+      await this.registry.remove(announcement.path);
+    throw interfered(operation.path, reason);
   }
 
   /** What cannot be told from a node made later is gone: ours was not repeated on it. */
@@ -380,6 +390,10 @@ export class Failover {
 function laterRun({ item, mark, takeover }: ItemState): CrashedRun | null {
   if (mark === null || takeover === null || mark.instanceId === takeover.instanceId) return null;
   return crashedRun(item, mark);
+}
+
+function announcing(path: string, run: CrashedRun): Operation {
+  return { kind: 'create', path, value: encodeAnnouncement(run), mode: 'persistent' };
 }
 
 function crashedRun(item: number, { instanceId, ctime }: SignedNode): CrashedRun {

@@ -2,7 +2,7 @@ import { abortable, LazyAbort, StoppedError } from '../foundation/abort.js';
 import { type Clock, sleep } from '../foundation/clock.js';
 import { type Deferred, deferred } from '../foundation/deferred.js';
 import { ElasticJobError, ExecutionError } from '../foundation/errors.js';
-import { RareSet } from '../foundation/rare-map.js';
+import { RareMap, RareSet } from '../foundation/rare-map.js';
 import type { Operation, Registry, RegistryNode } from '../registry/registry.js';
 import { itemNamed, jobPath, layout, type OncePhase } from './job-layout.js';
 import { withLatch } from './latch.js';
@@ -78,6 +78,8 @@ const OPERATIONS_AT_ONCE = 1000;
  */
 export class OnceBarrier {
   readonly #waiting = new RareSet<() => void>();
+  /** The calls of the rounds that this instance takes part in, by {@link roundName}; several of its runs may be in one. */
+  readonly #calls = new RareMap<string, OnceCall>();
   readonly #closed = new LazyAbort();
 
   constructor(
@@ -106,6 +108,7 @@ export class OnceBarrier {
    */
   async pass(pass: OncePass, call: () => Promise<void>): Promise<void> {
     await this.#untilDone(pass.signal, () => this.#arrive(pass, pass.items, sessionText(this.registry.session.id)));
+    const once = this.#callOf(pass, call);
     const look = new Look();
     this.#waiting.add(look.wake);
     const timer = this.clock.setTimer(pass.timeoutMs, () => look.expire());
@@ -116,14 +119,25 @@ export class OnceBarrier {
       );
       try {
         const seen = (): Slot[] => slotsOf(watch.snapshot.children('')?.names, (name) => watch.snapshot.node(name));
-        await this.#untilOver(pass, call, look, seen);
+        await this.#untilOver(pass, once, look, seen);
       } finally {
         watch.close();
       }
     } finally {
       timer.cancel();
       this.#waiting.delete(look.wake);
+      once.passes -= 1;
+      if (once.passes === 0) this.#calls.delete(roundName(pass));
     }
+  }
+
+  /** One for all passes of this instance through the round that go on at the same time, so that none calls once more. */
+  #callOf(pass: OncePass, call: () => Promise<void>): OnceCall {
+    const known = pass.generation === UNPLANNED ? undefined : this.#calls.get(roundName(pass));
+    const once = known ?? new OnceCall(call);
+    once.passes += 1;
+    if (pass.generation !== UNPLANNED) this.#calls.set(roundName(pass), once);
+    return once;
   }
 
   /**
@@ -184,11 +198,10 @@ export class OnceBarrier {
     }
   }
 
-  async #untilOver(pass: OncePass, call: () => Promise<void>, look: Look, slots: () => Slot[]): Promise<void> {
+  async #untilOver(pass: OncePass, once: OnceCall, look: Look, slots: () => Slot[]): Promise<void> {
     while (!this.#isOver(pass, slots())) {
       const standing = await this.#standing(pass, slots(), look);
       if (standing.reached && (standing.caller === sessionText(this.registry.session.id) || standing.caller === null)) {
-        const once = new OnceCall(call);
         await this.#untilDone(pass.signal, () => this.#callInside(pass, once));
         return once.rethrow();
       }
@@ -396,6 +409,8 @@ class Look {
 /** What the listeners do, at most once, whatever becomes of what is done after it. */
 class OnceCall {
   called = false;
+  /** How many passes share it. */
+  passes = 0;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(private readonly call: () => Promise<void>) {}
@@ -410,9 +425,16 @@ class OnceCall {
     }
   }
 
+  /** Once, to whoever sees the round end first. */
   rethrow(): void {
-    if (this.#failure !== null) throw this.#failure.error;
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure.error;
   }
+}
+
+function roundName({ phase, generation }: OnceRound): string {
+  return `${phase} ${generation}`;
 }
 
 /** How a session is written in an arrival. */
