@@ -50,7 +50,7 @@ export async function readPresences(
   const ids = [...new Set(named.map((node) => node?.instanceId ?? ''))];
   const found = await Promise.all(
     ids.map(async (id): Promise<[string, Presence]> => {
-      if (!INSTANCE_ID.test(id)) return [id, UNKNOWN];
+      if (!isInstanceId(id)) return [id, UNKNOWN];
       const [instance, witness] = await Promise.all([
         registry.read(jobPath(jobName, layout.instance(id))),
         registry.read(jobPath(jobName, layout.witness(id))),
@@ -68,5 +68,9 @@ const ABSENT: Presence = { registered: false, witnessed: false, since: null };
 /** Of whom nobody can tell whether they are there: members before ElasticJob 3.0.2 sign with nothing. */
 const UNKNOWN: Presence = { registered: true, witnessed: false, since: null };
 
-/** What an instance id looks like that can be the name of a node. */
+/** Whether the text is an instance id that can be the name of a node. */
+export function isInstanceId(text: string): boolean {
+  return INSTANCE_ID.test(text);
+}
+
 const INSTANCE_ID = /^[^/\p{C}]+@-@[^/\p{C}]+$/u;

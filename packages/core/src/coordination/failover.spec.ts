@@ -294,6 +294,55 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
     },
   );
 
+  it('has a run that was given back executed after one of its item that crashed since', async () => {
+    await other.put(MARK, DEAD);
+    await search();
+    failover.giveBack(0);
+    await failover.withdraw();
+    await clock.advance(1000);
+    await other.put(MARK, '10.0.0.4@-@later');
+    const heir = new Failover(other, 'job', OTHER, {
+      room: () => ({ places, mayWait, own, busy }),
+      onTaken: (runs) => void taken.push(...runs),
+      onDropped: () => undefined,
+      wake: () => undefined,
+      background: () => undefined,
+    });
+    for (let times = 0; times < 2; times++) {
+      await heir.search({
+        signs: `${times}:0`,
+        failover: true,
+        itemCount: 9,
+        instances: 1,
+        signal: new AbortController().signal,
+      });
+      await heir.conclude(0);
+    }
+    expect(taken.slice(1)).toEqual([
+      { item: 0, from: '10.0.0.4@-@later', markedAt: 2000 },
+      { item: 0, from: DEAD, markedAt: 1000 },
+    ]);
+    expect(await nodes()).toEqual([]);
+  });
+
+  it('executes what it has taken over when it turns out that whose mark is in the way has crashed and come back', async () => {
+    await other.put(MARK, DEAD);
+    await search();
+    // Somebody was faster, died, and registers anew; it makes its witness last of all.
+    await other.put(MARK, OTHER);
+    await other.remove(`job/extension/sessions/${OTHER}`);
+    failover.giveBack(0);
+    await search({ signs: '1:0' });
+    await settle();
+    woken = 0;
+    expect(taken).toHaveLength(1);
+    await other.create(`job/extension/sessions/${OTHER}`, '', 'ephemeral');
+    await settle();
+    expect([woken, failover.searched]).toEqual([1, null]);
+    await search({ signs: '1:0' });
+    expect(taken.slice(1)).toEqual([{ item: 0, from: DEAD, markedAt: 1000 }]);
+  });
+
   it('announces nothing for a run that turns out to have been concluded by an instance that has gone since', async () => {
     await other.put(MARK, OTHER);
     const commit = registry.commit.bind(registry);

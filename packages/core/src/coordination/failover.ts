@@ -1,6 +1,6 @@
 import { ElasticJobError, RegistryError } from '../foundation/errors.js';
 import { RareMap, RareSet } from '../foundation/rare-map.js';
-import type { Operation, Registry } from '../registry/registry.js';
+import type { Operation, Registry, RegistryNode } from '../registry/registry.js';
 import { decodeAnnouncement, encodeAnnouncement } from './crash-announcement.js';
 import {
   type DropReason,
@@ -11,10 +11,10 @@ import {
   type Verdict,
   verdictOn,
 } from './crashed-run.js';
-import { knownItems, readItems, readPresences } from './crashed-run-reader.js';
+import { isInstanceId, knownItems, readItems, readPresences } from './crashed-run-reader.js';
 import { jobPath, layout } from './job-layout.js';
 import { withLatch } from './latch.js';
-import { untilAbsent } from './node-absence.js';
+import { untilAbsent, untilNode } from './node-absence.js';
 import { FAILOVER_OFF } from './reactions.js';
 
 /** A run that its instance began and will not end. */
@@ -273,6 +273,7 @@ export class Failover {
   async #take(state: ItemState): Promise<CrashedRun> {
     const { item, announced } = state;
     const next = laterRun(state);
+    const isMoreToCome = next !== null || (await this.#isAnotherAnnounced(state));
     const run = await this.#describe(next === null ? state : { ...state, mark: null });
     // Before it is known whether it worked: if the answer is lost, the next search finds it signed.
     this.#taken.set(item, run);
@@ -283,13 +284,22 @@ export class Failover {
       // First what decides whose it is.
       [{ kind: 'create', path: note, value: this.instanceId, mode: 'persistent' }],
       [{ kind: 'create', path: this.#at(layout.failover(item)), value: this.instanceId, mode: 'ephemeral' }],
-      next === null ? [{ kind: 'remove', path: announcement }] : [],
+      isMoreToCome ? [] : [{ kind: 'remove', path: announcement }],
     ]);
     await signing.catch((error: unknown) => {
       if (ElasticJobError.is(error, 'REGISTRY_FAILURE')) this.#taken.delete(item);
       throw error;
     });
     return run;
+  }
+
+  /** Whether the announcement is not that of the run whose mark stands there: somebody gave that one back. */
+  async #isAnotherAnnounced({ item, mark, takeover, announced }: ItemState): Promise<boolean> {
+    if (!announced || mark === null || takeover !== null) return false;
+    const node = await this.registry.read(this.#at(layout.failoverItem(item)));
+    if (node === null) return false;
+    const { from, markedAt } = decodeAnnouncement(node.value, node.stat.ctime);
+    return from !== null && (from !== mark.instanceId || markedAt !== mark.ctime);
   }
 
   async #resume(state: ItemState): Promise<CrashedRun> {
@@ -364,18 +374,41 @@ export class Failover {
   }
 
   #await({ item, mark }: ItemState, until: 'unmarked' | 'unwitnessed', signal: AbortSignal): void {
-    const path = until === 'unmarked' ? layout.running(item) : layout.witness(mark?.instanceId ?? '');
-    const key = `${item}:${path}`;
+    const key = `${item}:${until}:${mark?.czxid}`;
     if (this.#awaited.has(key)) return;
     this.#awaited.add(key);
     this.hooks.background('waiting for a mark', async () => {
       try {
-        await untilAbsent(this.registry, this.#at(path), signal);
+        await this.#untilOver(item, mark, until, signal);
       } finally {
         this.#awaited.delete(key);
       }
       this.suspect(item);
     });
+  }
+
+  /** Whoever made the mark may also come back under its id, in a session that has nothing to do with it. */
+  async #untilOver(
+    item: number,
+    mark: SignedNode | null,
+    until: 'unmarked' | 'unwitnessed',
+    signal: AbortSignal,
+  ): Promise<void> {
+    const running = this.#at(layout.running(item));
+    if (mark === null || !isInstanceId(mark.instanceId)) return untilAbsent(this.registry, running, signal);
+    const witness = this.#at(layout.witness(mark.instanceId));
+    if (until === 'unwitnessed') return untilAbsent(this.registry, witness, signal);
+    const isBack = (node: RegistryNode | null): boolean => node !== null && node.stat.czxid > mark.czxid;
+    const ended = new AbortController();
+    const either = AbortSignal.any([signal, ended.signal]);
+    try {
+      await Promise.race([
+        untilAbsent(this.registry, running, either),
+        untilNode(this.registry, witness, isBack, either),
+      ]);
+    } finally {
+      ended.abort();
+    }
   }
 
   #at(path: string): string {
