@@ -50,6 +50,9 @@ async function shared(
   await cluster.sharedBy(java, java);
   const ts = await joinTs();
   await cluster.sharedBy(java, java, ts);
+  // What Java was asked to run so that it assigns is run by the other too.
+  await cluster.until(() => cluster.runs.some(({ by }) => by === ts.instanceId));
+  await cluster.until(() => cluster.nodes.names('trigger').length === 0);
   await cluster.until(() => cluster.runs.every(({ endedAt }) => endedAt !== null) && leftovers(cluster) === 0);
   return { java, ts };
 }
