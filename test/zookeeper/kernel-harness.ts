@@ -17,6 +17,7 @@ import { startProxy, type TcpProxy } from '@elasticjob/test-support';
 import { deferred } from '../../packages/core/src/foundation/deferred.js';
 import type { DriverSession } from '../../packages/core/src/registry/driver.js';
 import { loadNativePackage, type NativeClient } from '../../packages/core/src/registry/native-driver-package.js';
+import { orNull } from '../../packages/core/src/registry/refusal.js';
 import { SessionRegistry } from '../../packages/core/src/registry/session-registry.js';
 import { type Client, driverOf } from './drivers.js';
 
@@ -234,14 +235,18 @@ export function skipped(node: Node, reason: SkipReason): number[] {
   return [...new Set(items)].sort((one, other) => one - other);
 }
 
-/** Everything below a path: relative path → value, with `E` in front of ephemeral nodes' values and `P` of others'. */
+/**
+ * Everything below a path: relative path → value, with `E` in front of ephemeral nodes' values and `P` of others'. What goes
+ * while it is read is left out.
+ */
 export async function dump(session: DriverSession, root: string): Promise<Record<string, string>> {
   const nodes: Record<string, string> = {};
   const visit = async (path: string): Promise<void> => {
-    const { value, stat } = await session.get(path);
-    nodes[path.slice(root.length + 1)] = `${stat.ephemeralOwner === 0n ? 'P' : 'E'} ${value}`;
-    const { names } = await session.children(path);
-    for (const name of names) await visit(`${path}/${name}`);
+    const node = await orNull(session.get(path));
+    const list = node === null ? null : await orNull(session.children(path));
+    if (node === null || list === null) return;
+    nodes[path.slice(root.length + 1)] = `${node.stat.ephemeralOwner === 0n ? 'P' : 'E'} ${node.value}`;
+    for (const name of list.names) await visit(`${path}/${name}`);
   };
   await visit(root);
   return nodes;
