@@ -73,8 +73,9 @@ describe('an instance whose network', { timeout: 150_000 }, () => {
       // It has to see for itself that its session is over: nobody can tell it.
       await started.until(() => observer.hasLostSession(victim.id));
       const [other] = started.running.filter((instance) => instance !== victim);
-      await started.until(() => other?.itemsOf(TICKS.name).length === TICKS.items);
-      await hasFired(started, victim);
+      if (other === undefined) throw new Error('two instances were started');
+      await started.until(() => other.itemsOf(TICKS.name).length === TICKS.items);
+      await hasFired(started, other);
       expect(runs.map(({ abortReason }) => abortReason)).toEqual(runs.map(() => 'SESSION_LOST'));
       const kinds = runs.map(({ job, item, scheduledAt }) => observer.outcomesOf(job, item, scheduledAt)[0]?.kind);
       expect(kinds).toEqual(runs.map(() => 'failure'));
