@@ -52,6 +52,16 @@ const search = (change: Partial<FailoverSearch> = {}): Promise<void> =>
     ...change,
   });
 
+/** The search of another instance, which takes runs into the same list. */
+const another = (): Failover =>
+  new Failover(other, 'job', OTHER, {
+    room: () => ({ places, mayWait, own, busy }),
+    onTaken: (runs) => void taken.push(...runs),
+    onDropped: () => undefined,
+    wake: () => undefined,
+    background: () => undefined,
+  });
+
 const nodes = async (item = 0): Promise<string[]> => [
   ...((await other.children(`job/sharding/${item}`))?.names ?? []),
   ...((await other.children('job/leader/failover/items'))?.names ?? []).map((name) => `announced ${name}`),
@@ -301,13 +311,7 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
     await failover.withdraw();
     await clock.advance(1000);
     await other.put(MARK, '10.0.0.4@-@later');
-    const heir = new Failover(other, 'job', OTHER, {
-      room: () => ({ places, mayWait, own, busy }),
-      onTaken: (runs) => void taken.push(...runs),
-      onDropped: () => undefined,
-      wake: () => undefined,
-      background: () => undefined,
-    });
+    const heir = another();
     for (let times = 0; times < 2; times++) {
       await heir.search({
         signs: `${times}:0`,
@@ -373,13 +377,7 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
     failover.giveBack(0);
     await failover.withdraw();
     await clock.advance(1000);
-    const heir = new Failover(other, 'job', OTHER, {
-      room: () => ({ places, mayWait, own, busy }),
-      onTaken: (runs) => void taken.push(...runs),
-      onDropped: () => undefined,
-      wake: () => undefined,
-      background: () => undefined,
-    });
+    const heir = another();
     await heir.search({
       signs: '1:0',
       failover: true,
