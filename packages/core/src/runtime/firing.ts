@@ -127,6 +127,7 @@ export class Firing {
   }
 
   #heldFires(): HeldFires {
+    if (this.#held !== null) return this.#held;
     const { clock, logger, member, runs, isAskedFor } = this.parts;
     const hooks: HeldFiresHooks = {
       isRunning: (item) => runs.isRunning(item) || isAskedFor(item),
@@ -134,7 +135,7 @@ export class Firing {
       unmarked: (item, signal) => this.#untilUnmarked(item, signal),
       start: (due) => this.#dispatch(due),
     };
-    this.#held ??= new HeldFires(this.#book, this.#misfireFlags(), hooks, clock, logger);
+    this.#held = new HeldFires(this.#book, this.#misfireFlags(), hooks, clock, logger);
     return this.#held;
   }
 

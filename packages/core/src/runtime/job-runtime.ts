@@ -339,12 +339,10 @@ export class JobRuntime implements Lifecycle {
 
   /** What is asked for item by item, by `extension/triggers`. Made when it is needed: most jobs are never triggered. */
   #triggeredRuns(): TriggeredRuns {
+    if (this.#triggered !== null) return this.#triggered;
     const { registry, clock } = this.services;
     const ledger = new TriggerLedger(registry, this.jobName);
-    this.#triggered ??= new TriggeredRuns(
-      { ledger, clock, logger: this.#logger, tasks: this.#tasks },
-      this.#triggers(),
-    );
+    this.#triggered = new TriggeredRuns({ ledger, clock, logger: this.#logger, tasks: this.#tasks }, this.#triggers());
     return this.#triggered;
   }
 
