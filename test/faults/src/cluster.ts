@@ -6,12 +6,15 @@ import { LedgerHost } from './ledger-host.js';
 import { NetworkLink } from './network-link.js';
 import { Observer } from './observer.js';
 import { RegistryWatcher } from './registry-watcher.js';
+import type { WorkerMessage } from './worker-message.js';
 
 /** What a cluster is made of. */
 export interface ClusterSettings {
   readonly jobs: readonly JobPlan[];
   /** The ZooKeeper client of the instances; the kernel's default if undefined. */
   readonly client?: string | undefined;
+  /** Is told everything that an instance tells. */
+  readonly onMessage?: ((instance: string, message: WorkerMessage) => void) | undefined;
 }
 
 /** How long everything may take to be in order again once nothing is broken any more. */
@@ -127,7 +130,10 @@ export class Cluster {
         client: this.settings.client,
       },
       link,
-      (message) => this.observer.hear(id, message),
+      (message) => {
+        this.settings.onMessage?.(id, message);
+        this.observer.hear(id, message);
+      },
     );
     this.instances.push(instance);
     void instance.exited().then(() => this.#announce());

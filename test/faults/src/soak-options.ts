@@ -10,6 +10,8 @@ export interface SoakOptions {
   readonly client: 'wire' | 'native' | undefined;
   /** Whether runs that crash are executed again. */
   readonly failover: boolean;
+  /** A file for everything that is told, `undefined` for none. */
+  readonly log: string | undefined;
   /** The faults to draw from, by name. */
   readonly faults: readonly string[];
 }
@@ -32,6 +34,7 @@ instance ended by itself, and everything recovered from each fault.
   --faults A,B    only these faults: ${NAMES.slice(0, 4).join(', ')},
                   ${NAMES.slice(4, 8).join(', ')},
                   ${NAMES.slice(8).join(', ')}
+  --log FILE      writes everything that is broken and that the instances tell to this file, a line of JSON each
   --help
 
 Ctrl-C ends it in order, with the verdict so far.
@@ -49,6 +52,7 @@ export function readSoakOptions(args: readonly string[]): SoakOptions | 'help' |
         client: { type: 'string' },
         'no-failover': { type: 'boolean', default: false },
         faults: { type: 'string', default: NAMES.join(',') },
+        log: { type: 'string' },
         help: { type: 'boolean' },
       },
     });
@@ -63,6 +67,7 @@ interface Values {
   readonly processes: string;
   readonly seed: string;
   readonly client?: string | undefined;
+  readonly log?: string | undefined;
   readonly 'no-failover': boolean;
   readonly faults: string;
 }
@@ -72,6 +77,7 @@ function check({
   processes,
   seed,
   client,
+  log,
   faults,
   ...flags
 }: Values): SoakOptions | { readonly problem: string } {
@@ -86,7 +92,7 @@ function check({
   if (unknown.length > 0) return { problem: `there is no fault ${unknown.join(', ')}` };
   const failover = !flags['no-failover'];
   const amounts = { minutes: Number(minutes), processes: Number(processes), seed: Number(seed) };
-  return { ...amounts, client, failover, faults: wanted };
+  return { ...amounts, client, log, failover, faults: wanted };
 }
 
 function isWhole(text: string, least: number, greatest: number): boolean {

@@ -5,6 +5,7 @@ import { accountForFires, SETTLE_MS } from './fire-accounts.js';
 import { HAULS, TICKS } from './job-plan.js';
 import { fireKey } from './observations.js';
 import { Random } from './random.js';
+import { openSoakLog, type SoakLog } from './soak-log.js';
 import { HELP, readSoakOptions, type SoakOptions } from './soak-options.js';
 import { judgeSoak, type SoakFacts } from './soak-verdict.js';
 import { TriggerAsker } from './trigger-asker.js';
@@ -27,6 +28,7 @@ class Soak {
     private readonly cluster: Cluster,
     private readonly asker: TriggerAsker,
     private readonly options: SoakOptions,
+    private readonly log: SoakLog,
     private readonly interrupted: AbortSignal,
   ) {}
 
@@ -123,6 +125,7 @@ class Soak {
   #tell(now = this.#now): void {
     this.#now = now;
     const seconds = Math.round((Date.now() - this.#startedAt) / 1_000);
+    this.log.told(now);
     tell(`${String(seconds).padStart(5)} s  ${this.cluster.observer.runs.length} runs  ${now}`);
   }
 }
@@ -131,16 +134,18 @@ async function soak(options: SoakOptions): Promise<number> {
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interruption.abort());
   tell(`seed ${options.seed}; starting three ZooKeeper servers and ${options.processes} instances`);
+  const log = openSoakLog(options.log);
   const ensemble = await Ensemble.start();
   try {
     const { processes, client, failover } = options;
     const jobs = [TICKS, HAULS].map((job) => ({ ...job, failover }));
-    const cluster = await Cluster.start(ensemble, processes, { jobs, client });
+    const onMessage: SoakLog['heard'] = (instance, message) => log.heard(instance, message);
+    const cluster = await Cluster.start(ensemble, processes, { jobs, client, onMessage });
     // Numbers of its own, so that the faults of a seed are the same with and without it.
     const asker = new TriggerAsker(ensemble.connectString, cluster.namespace, jobs, new Random(~options.seed));
     try {
       await asker.start();
-      const run = new Soak(cluster, asker, options, interruption.signal);
+      const run = new Soak(cluster, asker, options, log, interruption.signal);
       await run.run();
       return run.conclude();
     } finally {
@@ -149,6 +154,7 @@ async function soak(options: SoakOptions): Promise<number> {
     }
   } finally {
     await ensemble.end();
+    await log.end();
   }
 }
 

@@ -38,5 +38,6 @@ export type WorkerMessage =
       readonly job: string;
       readonly event: string;
       readonly items: readonly number[] | undefined;
+      readonly details: Readonly<Record<string, unknown>>;
       readonly at: number;
     };

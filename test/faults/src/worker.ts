@@ -53,6 +53,7 @@ function trace(event: TraceEvent): void {
       job,
       event: event.event,
       items: event.event === 'assigned' ? (items as number[]) : undefined,
+      details: event.details,
       at,
     });
   }
