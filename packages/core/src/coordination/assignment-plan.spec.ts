@@ -61,12 +61,14 @@ describe('the plan of an assignment', () => {
     expect(itemsOf(assignment, 'b')).toEqual([0]);
   });
 
-  it('keeps the spans that fires on their way may still fall into, and no more', () => {
-    const span = (after: number) => ({ after, owners: ['a'] });
-    const recent = followingSpans(span(1000), plan([span(900), span(800), span(700), span(600)]));
-    expect(recent.map((each) => each.after)).toEqual([1000, 900, 800, 700]);
-    const old = followingSpans(span(200_000), plan([span(100_000), span(50_000)]));
-    expect(old.map((each) => each.after)).toEqual([200_000, 100_000]);
+  it('keeps the spans that fires may still be asked about, and no more', () => {
+    const span = (after: number, items = 1) => ({ after, owners: Array.from({ length: items }, () => 'a') });
+    const many = Array.from({ length: 20 }, (_, age) => span(900_000 - age));
+    expect(followingSpans(span(1_000_000), plan([span(950_000), ...many]))).toHaveLength(1 + 16);
+    const old = followingSpans(span(2_000_000), plan([span(1_500_000), span(1_400_000), span(1_000_000)]));
+    expect(old.map((each) => each.after)).toEqual([2_000_000, 1_500_000, 1_400_000]);
+    const wide = followingSpans(span(5, 15_000), plan([span(4, 15_000), span(3, 15_000), span(2, 15_000)]));
+    expect(wide.map((each) => each.after)).toEqual([5, 4, 3]);
     expect(followingSpans(span(5), null)).toEqual([span(5)]);
   });
 });

@@ -34,9 +34,14 @@ export interface AssignmentPlan {
   readonly spans: readonly [OwnerSpan, ...OwnerSpan[]];
 }
 
-/** How many former spans a plan keeps, and for how long after they ended, milliseconds. */
-const FORMER_SPANS = 3;
-const FORMER_SPAN_AGE_MS = 60_000;
+/**
+ * How many former spans a plan keeps, and for how long after they ended, milliseconds: as long as an instance may be out of
+ * reach and still be told which of the fires of that time were its own. `FORMER_OWNERS` bounds the size of the document,
+ * which has to fit into a node, where there are very many items.
+ */
+const FORMER_SPANS = 16;
+const FORMER_SPAN_AGE_MS = 600_000;
+const FORMER_OWNERS = 40_000;
 
 /** The spans of a plan that follows `former`, of which only what late fires may still need is kept. */
 export function followingSpans(
@@ -44,9 +49,11 @@ export function followingSpans(
   former: AssignmentPlan | null,
 ): readonly [OwnerSpan, ...OwnerSpan[]] {
   const spans = former?.spans ?? [];
-  const kept = spans.filter((_, index) => {
+  let owners = 0;
+  const kept = spans.filter((span, index) => {
     const end = spans[index - 1]?.after ?? present.after;
-    return index < FORMER_SPANS && end > present.after - FORMER_SPAN_AGE_MS;
+    owners += span.owners.length;
+    return index < FORMER_SPANS && owners <= FORMER_OWNERS && end > present.after - FORMER_SPAN_AGE_MS;
   });
   return [present, ...kept];
 }
@@ -67,6 +74,11 @@ export const NO_ASSIGNMENT: Assignment = { spans: [], dated: true };
 export function itemsOf(assignment: Assignment, instanceId: string, at = Number.POSITIVE_INFINITY): number[] {
   const span = assignment.spans.find(({ after }) => after < at);
   return span?.owners.flatMap((owner, item) => (owner === instanceId ? [item] : [])) ?? [];
+}
+
+/** Whether it is still known whose a fire of this planned time was. */
+export function reachesBackTo({ spans }: Assignment, at: number): boolean {
+  return spans.some(({ after }) => after < at);
 }
 
 /** The owner of an item at a planned time, `null` for nobody, or if that is longer ago than the spans reach. */

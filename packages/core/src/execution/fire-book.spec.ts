@@ -146,6 +146,23 @@ describe('a fire that was missed', () => {
     expect(book.settled(assignment([90, 'bb'], [0, 'aa']))).toEqual([]);
   });
 
+  it('is recorded by whoever had it last when the plan does not reach back to it any more', () => {
+    const book = bookOf(1, 'ab');
+    book.park(100, 'no-session');
+    book.park(350, 'no-session');
+    expect(book.settled(assignment([400, 'bb'], [300, 'ba']))).toEqual([
+      { scheduledAt: 100, items: [0], skip: 'no-session' },
+      { scheduledAt: 350, items: [1], madeUp: true },
+    ]);
+    expect(book.settled(assignment([500, 'aa'], [400, 'bb']))).toEqual([]);
+  });
+
+  it('is not recorded by who had been told of no assignment when it came', () => {
+    const book = new FireBook('a', () => 1);
+    book.park(100, 'no-session');
+    expect(book.settled(assignment([400, 'aa']))).toEqual([]);
+  });
+
   it('is made up for, the latest of several, and the others are recorded', () => {
     const book = bookOf(1);
     for (const at of [100, 200, 300]) book.park(at, 'no-session');
@@ -256,11 +273,13 @@ describe('a fire that falls into a run of its item', () => {
     expect(book.heldItems).toEqual([]);
   });
 
-  it('is let go when it is not known any more whose it was', () => {
+  it('is recorded when it is not known any more whose it was', () => {
     const book = bookOf(1, 'a');
     book.due(100);
     book.hold(100, [0]);
-    expect(book.settled(assignment([400, 'a'], [300, 'b']))).toEqual([]);
+    expect(book.settled(assignment([400, 'a'], [300, 'b']))).toEqual([
+      { scheduledAt: 100, items: [0], skip: 'resharded' },
+    ]);
     expect(book.free(0)).toEqual([]);
   });
 

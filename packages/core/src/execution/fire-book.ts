@@ -1,4 +1,4 @@
-import { type Assignment, itemsOf, NO_ASSIGNMENT, ownerAt } from '../coordination/assignment-plan.js';
+import { type Assignment, itemsOf, NO_ASSIGNMENT, ownerAt, reachesBackTo } from '../coordination/assignment-plan.js';
 import type { SkipReason } from '../tracing/trace-event.js';
 
 /** Items to run for a fire. */
@@ -102,11 +102,12 @@ export class FireBook {
   settled(assignment: Assignment = this.#assignment): DueItems[] {
     // Under the same assignment there is nothing new about fires that were looked at.
     const open = assignment === this.#assignment ? this.#fires.filter(({ waiting }) => waiting) : [...this.#fires];
+    const forgotten = open.filter(({ at }) => !reachesBackTo(assignment, at)).flatMap((fire) => this.#presume(fire));
     this.#assignment = assignment;
     const lost = open.flatMap((fire) => this.#letGo(fire));
     const taken = open.map((fire) => ({ fire, items: this.#take(fire) }));
     for (const fire of open) fire.waiting = false;
-    return [...lost, ...this.#choose(taken)];
+    return [...forgotten, ...lost, ...this.#choose(taken)];
   }
 
   /**
@@ -115,7 +116,7 @@ export class FireBook {
    */
   giveBack(scheduledAt: number, items: readonly number[], missed: Miss | null = null): boolean {
     const fire = this.#find(scheduledAt);
-    if (fire === undefined || this.#closed) return false;
+    if (fire === undefined || this.#closed || !reachesBackTo(this.#assignment, scheduledAt)) return false;
     for (const item of items) fire.done.delete(item);
     fire.waiting = true;
     fire.missed ??= missed;
@@ -196,21 +197,33 @@ export class FireBook {
 
   /**
    * Held items that are somebody else's for the fire, as it turns out: that instance sees to them. After a resharding
-   * that nobody dated they are its owner's only if they were not moved, and are recorded otherwise.
+   * that nobody dated they are its owner's only if they were not moved, and are recorded otherwise; so are those of a fire
+   * that no plan reaches back to, and none that was seen told of.
    */
   #letGo(fire: Fire): DueItems[] {
     if (fire.held.size === 0) return [];
     const { dated, spans } = this.#assignment;
-    const isCovered = spans.some(({ after }) => after < fire.at);
+    const isCovered = reachesBackTo(this.#assignment, fire.at);
     if (dated && !isCovered && fire.isFinal) return [];
     if (dated && isCovered) fire.isFinal ||= spans.some(({ after }) => after >= fire.at);
-    // Of a fire that no plan reaches back to, and none that was seen told of, nobody can say whose it was.
     const mine = itemsOf(this.#assignment, this.instanceId, fire.at);
     const others = [...fire.held].filter((item) => !mine.includes(item));
     for (const item of others) fire.held.delete(item);
-    if (dated || others.length === 0) return [];
+    if ((dated && isCovered) || others.length === 0) return [];
     for (const item of others) fire.done.add(item);
     return [{ scheduledAt: fire.at, items: others, skip: 'resharded' }];
+  }
+
+  /**
+   * A fire that is still to be looked at, and of which the next assignment does not say any more whose it was. Nothing is
+   * run for it; better recorded twice than not at all, it is recorded for the items that were this instance's as far as it
+   * has been told.
+   */
+  #presume(fire: Fire): DueItems[] {
+    if (!fire.waiting) return [];
+    const items = this.#take(fire);
+    fire.waiting = false;
+    return items.length === 0 ? [] : [{ scheduledAt: fire.at, items, skip: fire.missed ?? 'resharded' }];
   }
 
   /** The items that are still to be run for the fire. An undated assignment gives nothing for fires that were run. */
