@@ -77,19 +77,27 @@ export interface ViewInterest {
 /** Before anything is known of the job. */
 export const NO_INTEREST: ViewInterest = { items: [], failover: false };
 
+/** What is watched of every job. */
+const ALWAYS: readonly Selection[] = [
+  { path: layout.config },
+  { path: layout.instances, children: 'nodes' },
+  { path: layout.servers, children: 'nodes' },
+  { path: layout.leader },
+  { path: layout.resharding, children: 'names' },
+  { path: layout.plan },
+  { path: layout.pause },
+  { path: layout.openTriggers, children: 'followed' },
+];
+
+/** What is watched where crashed runs are executed again. */
+const CRASHES: readonly Selection[] = [{ path: layout.failoverItems, children: 'names' }];
+
 /** What to watch of a job: a few places that do not grow with its items, and the switches of the items owned here. */
 export function viewSelection(instanceId: string, { items, failover }: ViewInterest): Selection[] {
   return [
-    { path: layout.config },
-    { path: layout.instances, children: 'nodes' },
-    { path: layout.servers, children: 'nodes' },
-    { path: layout.leader },
-    { path: layout.resharding, children: 'names' },
-    { path: layout.plan },
-    { path: layout.pause },
+    ...ALWAYS,
     { path: layout.trigger(instanceId) },
-    { path: layout.openTriggers, children: 'followed' },
-    ...(failover ? [{ path: layout.failoverItems, children: 'names' as const }] : []),
+    ...(failover ? CRASHES : []),
     ...items.map((item) => ({ path: layout.disabled(item) })),
   ];
 }

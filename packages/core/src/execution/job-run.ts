@@ -115,7 +115,7 @@ export class JobRuns {
   readonly #busy = new RareSet<number>();
   readonly #started = new RareSet<Started>();
   /** Sessions whose loss this object already listens for: one listener each, however many runs there are. */
-  readonly #sessions = new WeakSet<AbortSignal>();
+  #sessions: WeakSet<AbortSignal> | null = null;
   #stopped: StoppedError | null = null;
   /** Runs whose promise has not settled. */
   #open = 0;
@@ -305,7 +305,8 @@ export class JobRuns {
     this.#started.add(started);
     if (this.#stopped !== null) abort.abort(this.#stopped);
     if (session.aborted) abort.abort(new SessionLostError());
-    if (this.#sessions.has(session)) return;
+    if (this.#sessions?.has(session)) return;
+    this.#sessions ??= new WeakSet();
     this.#sessions.add(session);
     onAbort(session, () => {
       for (const each of this.#started.values()) if (each.session === session) each.abort.abort(new SessionLostError());

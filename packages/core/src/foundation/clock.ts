@@ -24,10 +24,18 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   setTimer(ms, callback) {
-    const handle = setTimeout(callback, ms);
-    return { cancel: () => clearTimeout(handle) };
+    return new SystemTimer(setTimeout(callback, ms));
   },
 };
+
+/** Weighs less than a closure: every job has one. */
+class SystemTimer implements Timer {
+  constructor(private readonly timeout: NodeJS.Timeout) {}
+
+  cancel(): void {
+    clearTimeout(this.timeout);
+  }
+}
 
 /** Resolves after `ms`; rejects with the signal's reason if that aborts first. */
 export async function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

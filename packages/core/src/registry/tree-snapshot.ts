@@ -1,8 +1,8 @@
 import type { ChildList, NodeStat, RegistryNode, TreeSnapshot } from './registry.js';
 
-type Picture<T> = ReadonlyMap<string, T | null>;
+type Picture<T> = ReadonlyMap<string, T>;
 
-/** An immutable picture: what was looked at, `null` where it was absent. Unchanged nodes are shared between pictures. */
+/** An immutable picture of what there was of all that was looked at. Unchanged nodes are shared between pictures. */
 export class Snapshot implements TreeSnapshot {
   constructor(
     readonly revision: number,
@@ -35,6 +35,6 @@ function sameStat(a: NodeStat, b: NodeStat): boolean {
 
 function sameEntries<T>(a: Picture<T>, b: Picture<T>): boolean {
   if (a.size !== b.size) return false;
-  for (const [path, value] of b) if (a.get(path) !== value || !a.has(path)) return false;
+  for (const [path, value] of b) if (a.get(path) !== value) return false;
   return true;
 }

@@ -237,10 +237,8 @@ export class WatchedTree implements TreeWatch {
     const places = [...this.#places.values()];
     const inDoubt = places.some((place) => !place.fresh);
     for (const place of places) place.publish();
-    const nodes = new Map(places.map((place) => [place.path, place.node.value ?? null]));
-    const lists = new Map(
-      places.filter((place) => place.wantsList).map((place) => [place.path, place.list.value ?? null]),
-    );
+    const nodes = new Map(present(places, ({ node }) => node.value));
+    const lists = new Map(present(places, (place) => (place.wantsList ? place.list.value : null)));
     const before = this.#snapshot;
     if (before.revision === 0 || !before.shows(nodes, lists))
       this.#snapshot = new Snapshot(before.revision + 1, nodes, lists);
@@ -264,4 +262,12 @@ export class WatchedTree implements TreeWatch {
     for (const waiter of this.#waiters.values()) waiter.reject(error);
     this.#waiters.clear();
   }
+}
+
+/** What there is in these places, by their paths. */
+function present<T>(places: readonly Place[], what: (place: Place) => T | null | undefined): [string, T][] {
+  return places.flatMap((place): [string, T][] => {
+    const found = what(place);
+    return found === null || found === undefined ? [] : [[place.path, found]];
+  });
 }

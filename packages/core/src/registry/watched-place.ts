@@ -19,6 +19,16 @@ export interface Look {
 /** Nothing but the node's value, because it was selected. */
 const PLAIN: Look = { list: false, followed: false, childValues: false, parent: null };
 
+const LISTED: Look = { list: true, followed: false, childValues: false, parent: null };
+const LISTED_WITH_VALUES: Look = { ...LISTED, childValues: true };
+const FOLLOWED: Look = { ...LISTED, followed: true };
+
+/** One of a few objects, since there are many places. */
+function listed(followed: boolean, childValues: boolean): Look {
+  if (followed) return childValues ? { ...FOLLOWED, childValues } : FOLLOWED;
+  return childValues ? LISTED_WITH_VALUES : LISTED;
+}
+
 /** All places that a selection looks at, given the children known now. */
 export function lookedAt(
   selection: readonly Selection[],
@@ -30,7 +40,7 @@ export function lookedAt(
     const list = children !== undefined || former?.list === true;
     const followed = children === undefined ? former?.followed === true : children === 'followed' && !isRead(former);
     const childValues = children === 'nodes' || former?.childValues === true;
-    looks.set(path, list ? { list, followed, childValues, parent: null } : PLAIN);
+    looks.set(path, list ? listed(followed, childValues) : PLAIN);
   }
   for (const [path, { childValues }] of [...looks]) {
     if (!childValues) continue;

@@ -30,8 +30,20 @@ export const LONGEST_WAIT_MS = 30_000;
  */
 const RINGS_AT_ONCE = 100;
 
-interface PendingAlarm extends HeapEntry {
-  readonly callback: (ring: Ring) => void;
+/** An alarm that has yet to ring. Its own handle, since every job has one. */
+class PendingAlarm implements Alarm, HeapEntry {
+  index = -1;
+
+  constructor(
+    readonly at: number,
+    readonly order: number,
+    readonly callback: (ring: Ring) => void,
+    private readonly onCancel: (alarm: PendingAlarm) => void,
+  ) {}
+
+  cancel(): void {
+    this.onCancel(this);
+  }
 }
 
 /**
@@ -79,10 +91,10 @@ export class AlarmClock implements Lifecycle {
    * call. `callback` should be quick: whatever takes time is its own task.
    */
   set(at: number, callback: (ring: Ring) => void): Alarm {
-    const alarm: PendingAlarm = { at, order: this.#order++, index: -1, callback };
+    const alarm = new PendingAlarm(at, this.#order++, callback, this.#cancel);
     this.#pending.push(alarm);
     if (this.#pending.peek() === alarm) this.#arm();
-    return { at, cancel: () => this.#cancel(alarm) };
+    return alarm;
   }
 
   /** How many alarms have yet to ring. */
@@ -90,10 +102,10 @@ export class AlarmClock implements Lifecycle {
     return this.#pending.size + this.#due.size;
   }
 
-  #cancel(alarm: PendingAlarm): void {
+  readonly #cancel = (alarm: PendingAlarm): void => {
     this.#pending.remove(alarm);
     this.#due.delete(alarm);
-  }
+  };
 
   #arm(): void {
     if (!this.#running || this.#ringing) return;
