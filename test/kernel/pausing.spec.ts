@@ -55,6 +55,34 @@ describe('a job that is paused', () => {
     expect([finished, aborted]).toEqual([[true, true, true], 0]);
   });
 
+  it('does not begin what waits for its turn, and says so', async () => {
+    begin({
+      job: { jobExecutorThreadPoolSizeProviderType: 1, shardingTotalCount: 2 },
+      work: () => new Promise<void>((resolve) => cluster.clock.setTimer(500, resolve)),
+    });
+    const a = await cluster.start('a');
+    const fire = await cluster.nextFire();
+    await pause({});
+    await cluster.clock.advance(600);
+    expect(cluster.itemsAt(fire)).toEqual([0]);
+    expect(skips(a)).toEqual(['paused:1']);
+  });
+
+  it('keeps what is triggered and waits for its turn from beginning, also if the pause ends before the turn comes', async () => {
+    begin({
+      job: { cron: '0 0 0 1 1 *', jobExecutorThreadPoolSizeProviderType: 1, shardingTotalCount: 2 },
+      work: () => new Promise<void>((resolve) => cluster.clock.setTimer(500, resolve)),
+    });
+    const a = await cluster.start('a');
+    await a.engine.operations.commands.trigger(JOB, {});
+    await settle();
+    await pause({ until: cluster.clock.now() + 100 });
+    await cluster.clock.advance(600);
+    await cluster.clock.advance(600);
+    expect(cluster.calls.map(({ item }) => item)).toEqual([0, 1]);
+    expect(skips(a)).toEqual([]);
+  });
+
   it('does not run what is triggered either, and says so', async () => {
     begin({ job: { cron: '0 0 0 1 1 *' } });
     const a = await cluster.start('a');

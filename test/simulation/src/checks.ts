@@ -2,6 +2,7 @@ import type { ExecutionSource, TraceEvent } from '@elasticjob/core';
 import { failoverChecks, hasGone } from './failover-checks.js';
 import { ownerOf } from './ledger.js';
 import { onceChecks } from './once-checks.js';
+import { pauseChecks } from './pause-checks.js';
 import type { Call, OnceCall, SimulatedProcess } from './process.js';
 import type { Transaction } from './protocol.js';
 import { triggerChecks } from './trigger-checks.js';
@@ -49,6 +50,7 @@ export function allChecks(world: World): Check[] {
     noShutDownUnasked(world),
     leavesNothing(world),
     ...failoverChecks(world),
+    ...pauseChecks(world),
     ...triggerChecks(world),
     ...onceChecks(world),
   ];

@@ -186,12 +186,7 @@ export const PLANTS: readonly Plant[] = [
     defect: 'an item that waited for its turn is started although the connection is gone',
     file: 'execution/job-run.js',
     seed: 31,
-    edits: [
-      {
-        from: 'ownership.mayStart() ?',
-        to: 'true ?',
-      },
-    ],
+    edits: [{ from: 'barrier = ownership.barrier(request);', to: '' }],
   },
   {
     name: 'shut-down-by-a-view',
@@ -358,6 +353,13 @@ export const PLANTS: readonly Plant[] = [
         to: 'for (const fire of open) { if (fire.missed !== null) fire.done.clear(); else fire.waiting = false; }',
       },
     ],
+  },
+  {
+    name: 'pause-not-looked-at',
+    defect: 'a pause is stored, and keeps nothing from starting',
+    file: 'runtime/firing.js',
+    seed: 77,
+    edits: [{ from: 'return isPausedAt(pause, at) ? pause : null;', to: 'return null;' }],
   },
   {
     name: 'latch-left-behind',

@@ -1,6 +1,7 @@
 import type { ClientKind } from './client.js';
 import { repeatable } from './determinism.js';
 import { mend, plague } from './faults.js';
+import { pauseNowAndThen, resumeAll } from './pausing.js';
 import { idleFlags, membersOf, openRuns, unrest } from './rest.js';
 import { triggerNowAndThen } from './triggering.js';
 import { type Violation, World } from './world.js';
@@ -50,6 +51,7 @@ async function live(world: World): Promise<void> {
   const faulty = random.between(...FAULTS_MS);
   plague(world, world.timeline.now + faulty);
   triggerNowAndThen(world, world.timeline.now + faulty);
+  pauseNowAndThen(world, world.timeline.now + faulty);
   await world.goOn(faulty);
   mend(world);
   await comeToRest(world);
@@ -61,6 +63,7 @@ async function live(world: World): Promise<void> {
 async function comeToRest(world: World): Promise<void> {
   let limit = world.timeline.now + REST_WITHIN_MS;
   let open = Number.POSITIVE_INFINITY;
+  resumeAll(world);
   for (let problems = ['not looked yet']; problems.length > 0; ) {
     // What people asked for may take its time, with handlers that hang, as long as it becomes less.
     const left = openRuns(world);
@@ -71,6 +74,8 @@ async function comeToRest(world: World): Promise<void> {
     await world.goOn(1500);
     if (world.violation !== null) return;
     if (world.jobs.some((job) => membersOf(world, job).length === 0)) ensureMember(world);
+    // A command may have been under way when the faults ended.
+    resumeAll(world);
     problems = unrest(world);
   }
 }

@@ -6,6 +6,7 @@ import { Ensemble } from './ensemble.js';
 import { History } from './history.js';
 import { Ledger, type Span } from './ledger.js';
 import { Operator } from './operator.js';
+import { drawPausing, type Pausing } from './pausing.js';
 import {
   type Call,
   type OnceCall,
@@ -79,6 +80,8 @@ export class World implements Witness {
   readonly accepted = new Map<string, Set<string>>();
   /** How often somebody triggers, and what: drawn apart, so that a history without is what it was. */
   readonly triggering: Triggering;
+  /** Likewise of pauses. */
+  readonly pausing: Pausing;
   /** Jobs whose nodes somebody edited by hand in a way that docs/guarantees.md does not cover. */
   readonly tampered = new Set<string>();
   /** Jobs whose leader an operator deposed, who may not know it yet when it assigns. */
@@ -119,6 +122,7 @@ export class World implements Witness {
     });
     this.ledger = new Ledger(this.ensemble, () => this.timeline.now);
     this.triggering = drawTriggering(new Random(seed ^ 0x791663));
+    this.pausing = drawPausing(new Random(seed ^ 0xba5e));
     this.jobs = drawJobs(this.random, new Random(seed ^ 0xfa11), new Random(seed ^ 0x0ce), new Random(seed ^ 0x3a55));
     this.#checks = allChecks(this);
     this.ensemble.onCommit((transaction) => this.#check((check) => check.committed?.(transaction) ?? null));
@@ -208,7 +212,7 @@ export class World implements Witness {
     const spans = [...known.values()].sort((one, other) => one.after - other.after);
     const near = spans.filter(({ since }) => since > at - 2000 && since < at + 20_000);
     // Members remember only so many spans; who was away for longer than that may forget a fire.
-    if (near.length > 3) return [];
+    if (near.length > 16) return [];
     return spans.findLast(({ after }) => after < at)?.owners ?? [];
   }
 

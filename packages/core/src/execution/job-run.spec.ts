@@ -80,7 +80,7 @@ class Bench {
       },
       settled: (item) => void this.free.push(item),
       mayContinue: () => true,
-      mayStart: () => this.connected,
+      barrier: () => (this.connected ? null : 'no-session'),
       release: async (item, executed) => {
         await this.release();
         this.released.push(item);

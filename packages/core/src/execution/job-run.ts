@@ -58,8 +58,8 @@ export interface Ownership {
   settled(item: number): void;
   /** Whether the item is still assigned here. */
   mayContinue(item: number): boolean;
-  /** Whether anything may be started now: not while the registry is out of reach. */
-  mayStart(): boolean;
+  /** Why nothing of the request may be started now, `null` if it may: the registry is out of reach, the job is paused. */
+  barrier(request: RunRequest): SkipReason | null;
   /** How far the clocks are apart; absent if the job does not care. Rejects if the registry's is not known. */
   readonly clocks?: () => Promise<ClockDifference>;
   /** Aborts when the session of the marks is lost. */
@@ -321,15 +321,17 @@ export class JobRuns {
     started: Started,
   ): Promise<Failure | typeof GIVEN_BACK | null> {
     const { item } = started;
-    // Its turn may come long after its mark was made, and the registry may be out of reach by then.
-    const call = await this.services.pool.run(async () =>
-      ownership.mayStart() ? this.#call(request, job, ownership, started) : null,
-    );
+    // Its turn may come long after its mark was made, and much may have happened by then.
+    let barrier: SkipReason | null = null;
+    const call = await this.services.pool.run(async () => {
+      barrier = ownership.barrier(request);
+      return barrier === null ? this.#call(request, job, ownership, started) : null;
+    });
     await this.#unmark(item, ownership, call);
     this.#started.delete(started);
     this.#busy.delete(item);
     if (call === null) {
-      return this.#refuse(request, job, ownership, [item], 'no-session') ? GIVEN_BACK : null;
+      return this.#refuse(request, job, ownership, [item], barrier ?? 'no-session') ? GIVEN_BACK : null;
     }
     // Only a mark that was there to the end tells that nobody else ran the item meanwhile: a process that slept longer
     // than its session learns of that when it takes the mark away, after the handler may have ended happily.

@@ -3,14 +3,17 @@ import type { JobMember } from '../coordination/job-member.js';
 import type { RegistryTime } from '../coordination/registry-time.js';
 import type { Claim, RunningMarks } from '../coordination/running-marks.js';
 import type { JobRuns, Ownership } from '../execution/job-run.js';
+import type { Clock } from '../foundation/clock.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { Registry } from '../registry/registry.js';
+import type { SkipReason } from '../tracing/trace-event.js';
 import type { Firing } from './firing.js';
 
 /** What ownership is known from. */
 export interface OwnershipParts {
   readonly registry: Registry;
   readonly registryTime: RegistryTime;
+  readonly clock: Clock;
   readonly instanceId: string;
   readonly member: JobMember;
   readonly marks: RunningMarks;
@@ -32,7 +35,7 @@ export function assignedItems(parts: OwnershipParts, definition: JobDefinition, 
     session: member.session,
     ...(definition.maxTimeDiffSeconds >= 0 && { clocks: () => registryTime.difference() }),
     mayContinue: (item) => isCurrent() && firing.owns(item),
-    mayStart: () => member.isConnected,
+    barrier: ({ scheduledAt }) => barrierAt(parts, scheduledAt),
     claim: async (item) => {
       if (givesWay && (await isTakenOver(parts, item, definition)))
         return { claimed: false, reason: 'running-elsewhere' };
@@ -49,6 +52,12 @@ export function assignedItems(parts: OwnershipParts, definition: JobDefinition, 
       if (definition.monitorExecution) await marks.release(item);
     },
   };
+}
+
+/** Why nothing is started that is planned for `at`. */
+function barrierAt({ member, firing }: OwnershipParts, at: number): SkipReason | null {
+  if (!member.isConnected) return 'no-session';
+  return firing.pauseAt(at) === null ? null : 'paused';
 }
 
 /** Whether another instance has signed for a crashed run of the item. */
@@ -77,8 +86,11 @@ async function mark(
 
 /** The same of items of which a run was asked for. Whoever leaves gives back what it has not begun. */
 export function askedItems(parts: OwnershipParts, definition: JobDefinition): Ownership {
-  const ordinary = assignedItems(parts, definition);
-  return { ...ordinary, mayStart: () => ordinary.mayStart() && !parts.runs.isAborted };
+  return {
+    ...assignedItems(parts, definition),
+    // The fire may be one of long ago, from within a pause that has ended since.
+    barrier: () => (parts.runs.isAborted ? 'no-session' : barrierAt(parts, parts.clock.now())),
+  };
 }
 
 /** What was taken over is this instance's whatever the assignment says, until it has been executed. */

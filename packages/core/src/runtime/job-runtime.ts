@@ -131,6 +131,7 @@ export class JobRuntime implements Lifecycle {
     this.#owned = {
       registry,
       registryTime,
+      clock,
       instanceId,
       member: this.#member,
       marks: this.#marks,
