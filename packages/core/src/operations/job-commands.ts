@@ -4,7 +4,8 @@ import { decodeJobConfig, sameMeaning } from '../coordination/job-yaml.js';
 import { encodePause } from '../coordination/pause.js';
 import { forgetTriggers } from '../coordination/trigger-request.js';
 import type { Clock } from '../foundation/clock.js';
-import { OperationError } from '../foundation/errors.js';
+import { ElasticJobError, messageOf, OperationError } from '../foundation/errors.js';
+import type { Logger } from '../foundation/logger.js';
 import { defineJob } from '../job/define-job.js';
 import type { JobDefinition } from '../job/definition.js';
 import { serverIpOf } from '../job/identity.js';
@@ -103,6 +104,7 @@ export class JobCommands {
     private readonly registry: Registry,
     private readonly catalogue: Catalogue,
     private readonly clock: Clock,
+    private readonly logger: Logger,
   ) {}
 
   /**
@@ -222,6 +224,10 @@ export class JobCommands {
     this.#forgetting.add(jobName);
     try {
       await forgetTriggers(this.registry, jobName, now);
+    } catch (error) {
+      // What was asked for is accepted all the same, and the next one tries again.
+      if (!ElasticJobError.is(error)) throw error;
+      this.logger.warn('triggers that have ended are forgotten later', { job: jobName, error: messageOf(error) });
     } finally {
       this.#forgetting.delete(jobName);
     }

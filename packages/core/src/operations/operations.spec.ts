@@ -3,6 +3,8 @@ import { encodePlan } from '../coordination/assignment-plan.js';
 import { encodeInstance } from '../coordination/instance-yaml.js';
 import { encodeJobConfig } from '../coordination/job-yaml.js';
 import { ManualClock } from '../foundation/clock.js';
+import { RegistryError } from '../foundation/errors.js';
+import { silentLogger } from '../foundation/logger.js';
 import { defineJob } from '../job/define-job.js';
 import type { JobOptions } from '../job/job-options.js';
 import { MemoryServer } from '../registry/memory-server.js';
@@ -555,6 +557,28 @@ describe('what is asked about jobs', () => {
     );
     expect((await watched.queries.jobs()).jobs).toMatchObject([{ status: 'OK' }]);
     expect(paths.filter((path) => path.includes('invoice/sharding'))).toEqual([]);
+  });
+
+  it('is told that a trigger was accepted, also if those of long ago cannot be forgotten at that moment', async () => {
+    await stored('invoice');
+    const refusing = new Proxy(registry, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== 'function') return value;
+        return (...given: unknown[]) => {
+          const forgets = name === 'children' && String(given[0]).includes('extension/triggers/records');
+          if (forgets) return Promise.reject(new RegistryError('CONNECTION_LOSS', 'gone'));
+          return Reflect.apply(value, target, given);
+        };
+      },
+    });
+    const told: string[] = [];
+    const logger = { ...silentLogger, warn: (text: string) => void told.push(text) };
+    const { commands } = createOperations(refusing, { clock, logger });
+    const { id, isNew } = await commands.trigger('invoice');
+    expect(isNew).toBe(true);
+    expect(told).toEqual(['triggers that have ended are forgotten later']);
+    expect(await operations.queries.trigger('invoice', id)).toMatchObject({ id });
   });
 
   it('is told when a job fires next, by its own zone, and what of that falls into a pause', async () => {

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../foundation/clock.js';
+import { type Logger, silentLogger } from '../foundation/logger.js';
 import type { Registry } from '../registry/registry.js';
 import { BoundedReader } from './bounded-reader.js';
 import { Catalogue } from './catalogue.js';
@@ -20,6 +21,8 @@ export interface Operations {
 export interface OperationsOptions {
   /** Default: the machine's clock. */
   readonly clock?: Clock;
+  /** Is told what went wrong after a command had done what it was for. Default: nobody. */
+  readonly logger?: Logger;
   /** How many nodes are read at the same time, at most. Default 64. */
   readonly readsAtOnce?: number;
 }
@@ -34,10 +37,10 @@ export interface OperationsOptions {
  * const { verdict, reasons } = await queries.why('invoice', 0);
  */
 export function createOperations(registry: Registry, options: OperationsOptions = {}): Operations {
-  const { clock = systemClock, readsAtOnce } = options;
+  const { clock = systemClock, logger = silentLogger, readsAtOnce } = options;
   const catalogue = new Catalogue(new BoundedReader(registry, readsAtOnce));
   return {
-    commands: new JobCommands(registry, catalogue, clock),
+    commands: new JobCommands(registry, catalogue, clock, logger),
     queries: new JobQueries(registry, catalogue, clock),
     dump: new RegistryDump(catalogue),
   };

@@ -134,7 +134,10 @@ function registryModule({ registry }: EngineOptions): ContainerModule {
 function operationsModule({ dumpPort, dumpHost = '127.0.0.1' }: EngineOptions): ContainerModule {
   return new ContainerModule(({ bind }) => {
     bind<Operations>(TYPES.Operations).toDynamicValue((context) =>
-      createOperations(context.get<Registry>(TYPES.Registry), { clock: context.get<Clock>(TYPES.Clock) }),
+      createOperations(context.get<Registry>(TYPES.Registry), {
+        clock: context.get<Clock>(TYPES.Clock),
+        logger: context.get<Logger>(TYPES.Logger),
+      }),
     );
     bind<DumpServer | null>(TYPES.DumpServer).toDynamicValue((context) => {
       if (dumpPort === undefined) return null;
