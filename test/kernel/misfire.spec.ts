@@ -74,6 +74,22 @@ describe('a fire that falls into a run of its item', () => {
     expect(skips(a)).toEqual(['superseded:0']);
   });
 
+  it('makes way for a crashed run of the item that somebody has taken over, and is made up for after that', async () => {
+    const { work, next } = slow();
+    begin({ work, job: { failover: true } });
+    const a = await cluster.start('a');
+    const first = await cluster.nextFire();
+    await cluster.nextFire();
+    const note = `${JOB}/sharding/0/failovering`;
+    await a.registry.create(note, '10.0.0.9@-@9-0', 'ephemeral');
+    await next();
+    expect(a.traces.of('item-started').map(({ source }) => source)).not.toContain('MISFIRE');
+    await a.registry.remove(note);
+    await settle();
+    await next();
+    expect(runs(a, first)).toEqual(['0:NORMAL_TRIGGER', '1:MISFIRE']);
+  });
+
   it('has a flag that Java members see until it is made up for', async () => {
     const { work, next } = slow();
     begin({ work });
