@@ -259,7 +259,7 @@ describe('an instance that takes a run over', () => {
     await settle();
     await cluster.stop('a');
     expect((await java.children(`${JOB}/leader/failover/items`))?.names).toEqual(['0']);
-    expect((await java.children(`${JOB}/sharding/0`))?.names).toEqual(['instance', 'running']);
+    expect((await java.children(`${JOB}/sharding/0`))?.names).toEqual(['running']);
   });
 });
 

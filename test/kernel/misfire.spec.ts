@@ -1,3 +1,4 @@
+import { createOperations } from '@elasticjob/core';
 import { type Deferred, deferred, settle } from '@elasticjob/core/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Cluster, type ClusterOptions, JOB, type Node, recordRequests, SECOND, skips } from './cluster.js';
@@ -170,6 +171,8 @@ describe('a fire that falls into a run of its item', () => {
     const first = await cluster.nextFire();
     await cluster.nextFire();
     const stopped = cluster.stop('a');
+    // Its items are nobody's by then.
+    await settle();
     await next();
     await next();
     await stopped;
@@ -248,6 +251,140 @@ describe('a machine that slept for a long time', () => {
     await sleepPast(1);
     expect(runs(a, 0)).toEqual([]);
     expect(skips(a)).toEqual(['late:0,1,2']);
+  });
+});
+
+describe('fires while no instance takes part', () => {
+  /** Stops the only instance, and lets fires pass. Resolves to the first of them. */
+  async function nobodyFor(fires: number): Promise<number> {
+    await cluster.start('a', { instanceId: '10.0.0.1@-@a' });
+    await cluster.nextFire();
+    await cluster.stop('a');
+    const first = await cluster.nextFire();
+    for (let more = 1; more < fires; more++) await cluster.nextFire();
+    await cluster.clock.advance(SECOND / 4);
+    return first;
+  }
+
+  it('are made up for once by whoever comes next, the latest, and the others are recorded', async () => {
+    begin();
+    const first = await nobodyFor(3);
+    const b = await cluster.start('b');
+    expect(runs(b, first)).toEqual(['2:MISFIRE']);
+    expect(skips(b)).toEqual(['no-owner:0,1,2', 'no-owner:0,1,2']);
+    const next = await cluster.nextFire();
+    expect(cluster.ranAt(next)).toEqual(['b:0', 'b:1', 'b:2']);
+  });
+
+  it('are made up for several times where the policy says so', async () => {
+    begin({ job: { misfirePolicy: 'fire-all:2' } });
+    const first = await nobodyFor(3);
+    const b = await cluster.start('b');
+    await cluster.clock.advance(SECOND / 4);
+    expect(runs(b, first)).toEqual(['1:MISFIRE', '2:MISFIRE']);
+    expect(skips(b)).toEqual(['no-owner:0,1,2']);
+  });
+
+  it('are all recorded where nothing is made up for', async () => {
+    begin({ job: { misfire: false } });
+    await nobodyFor(2);
+    const b = await cluster.start('b');
+    expect(skips(b)).toEqual(['no-owner:0,1,2', 'no-owner:0,1,2']);
+    expect(b.traces.of('item-started')).toEqual([]);
+  });
+
+  it('are recorded up to the latest hundred, one event for all items of each', async () => {
+    begin();
+    await nobodyFor(150);
+    const b = await cluster.start('b');
+    expect(skips(b)).toEqual(Array.from({ length: 99 }, () => 'no-owner:0,1,2'));
+  });
+
+  it('are seen to by who got the items first, although it hears of that only after they have moved on', async () => {
+    begin();
+    const first = await nobodyFor(1);
+    const b = await cluster.start('b', { instanceId: '10.0.0.2@-@b' });
+    await cluster.start('c', { instanceId: '10.0.0.3@-@c' });
+    await cluster.start('d', { instanceId: '10.0.0.4@-@d' });
+    expect(cluster.ranAt(first)).toEqual(['b:0', 'b:1', 'b:2']);
+    expect(b.engine.job(JOB).status().items).toHaveLength(1);
+  });
+
+  it('are not made up for again by a process of the same id that comes after a crash', async () => {
+    begin();
+    const first = await nobodyFor(1);
+    const instanceId = '10.0.0.9@-@b';
+    await cluster.start('b', { instanceId });
+    expect(cluster.itemsAt(first)).toEqual([0, 1, 2]);
+    await cluster.kill('b');
+    const again = await cluster.start('again', { instanceId });
+    expect(again.engine.job(JOB).status().items).toEqual([0, 1, 2]);
+    expect(cluster.itemsAt(first)).toEqual([0, 1, 2]);
+    expect(skips(again)).toEqual([]);
+  });
+
+  it('are seen to by an instance that was there all the time, once its server is enabled again', async () => {
+    begin();
+    const a = await cluster.start('a', { instanceId: '10.0.0.1@-@a' });
+    const b = await cluster.start('b', { instanceId: '10.0.0.2@-@b' });
+    await a.registry.put(`${JOB}/servers/10.0.0.2`, 'DISABLED');
+    await settle();
+    await cluster.nextFire();
+    await cluster.stop('a');
+    const first = await cluster.nextFire();
+    await cluster.nextFire();
+    await cluster.clock.advance(SECOND / 4);
+    expect(skips(b)).toEqual([]);
+    await b.registry.put(`${JOB}/servers/10.0.0.2`, 'ENABLED');
+    await settle();
+    expect(runs(b, first)).toEqual(['1:MISFIRE']);
+    expect(skips(b)).toEqual(['no-owner:0,1,2']);
+  });
+
+  it('are explained to who asks why an item does not run', async () => {
+    begin();
+    await nobodyFor(1);
+    const asker = cluster.server.registry({ namespace: 'test' });
+    await asker.start();
+    const { queries } = createOperations(asker, { clock: cluster.clock });
+    const { verdict, reasons } = await queries.why(JOB, 0);
+    expect([verdict, ...reasons.map(({ code }) => code)]).toEqual(['blocked', 'no-instance', 'no-owner', 'next-fire']);
+    expect(reasons[1]?.text).toBe(
+      'the last instances left at 2027-01-01T00:00:01.000Z: who comes next makes up for its fires since then, or records them',
+    );
+    await asker.stop();
+  });
+
+  it('are not known of items that stay with who had them', async () => {
+    begin({ job: { staticSharding: true } });
+    await nobodyFor(2);
+    const again = await cluster.start('again', { instanceId: '10.0.0.1@-@a' });
+    expect(skips(again)).toEqual([]);
+    expect(again.traces.of('item-started')).toEqual([]);
+    expect(again.engine.job(JOB).status().items).toEqual([0, 1, 2]);
+  });
+
+  it('cost the last one that leaves one resharding', async () => {
+    begin();
+    const a = await cluster.start('a');
+    const requests = recordRequests(a.registry);
+    await cluster.stop('a');
+    expect(requests.filter((request) => !request.startsWith('read')).length).toBeLessThan(12);
+    expect(requests.filter((request) => request.startsWith('commit'))).toHaveLength(1);
+  });
+
+  it.each(['one after the other', 'at once'])('are known also when several leave %s', async (how) => {
+    begin();
+    for (const name of ['a', 'b', 'c']) await cluster.start(name);
+    const last = await cluster.nextFire();
+    const names = ['a', 'b', 'c'];
+    if (how === 'at once') await Promise.all(names.map((name) => cluster.stop(name)));
+    else for (const name of names) await cluster.stop(name);
+    const first = await cluster.nextFire();
+    const d = await cluster.start('d');
+    expect(cluster.itemsAt(last)).toEqual([0, 1, 2]);
+    for (let at = last; at <= first; at += SECOND) expect(cluster.itemsAt(at)).toEqual([0, 1, 2]);
+    expect(runs(d, first)).toEqual(['0:MISFIRE']);
   });
 });
 

@@ -3,7 +3,7 @@ import { failoverChecks, hasGone } from './failover-checks.js';
 import { ownerOf } from './ledger.js';
 import { onceChecks } from './once-checks.js';
 import { pauseChecks } from './pause-checks.js';
-import type { Call, OnceCall, SimulatedProcess } from './process.js';
+import type { Call, OnceCall, SimulatedJob, SimulatedProcess } from './process.js';
 import type { Transaction } from './protocol.js';
 import { triggerChecks } from './trigger-checks.js';
 import type { World } from './world.js';
@@ -268,10 +268,38 @@ function oneOutcomePerFire(world: World): Check {
             }
           }
         }
+        for (const { at, item, heir } of firesOfNobody(world, job)) {
+          const found = outcomes.get(`${job.name}/${item}@${at}@${heir.instanceId}`) ?? [];
+          world.history.count('fires of nobody');
+          if (found.length === 1 || (found.length === 0 && isUnderWay(heir, job.name, item, at))) continue;
+          return `${job.name}/${item} for ${at}, which nobody owned, has ${found.length} outcomes by ${heir.name}: ${found}`;
+        }
       }
       return null;
     },
   };
+}
+
+/** The fires planned for a time in which nobody owned the items, and who got them then, if that had time to see to them. */
+function firesOfNobody(
+  world: World,
+  { name, periodSeconds }: SimulatedJob,
+): { readonly at: number; readonly item: number; readonly heir: SimulatedProcess }[] {
+  const plans = world.ledger.plans(name);
+  const period = periodSeconds * 1000;
+  return plans.flatMap(({ spans: [present, former], since }) => {
+    const seen = since + OUTCOME_WITHIN;
+    if (present === undefined || former === undefined || seen > world.timeline.now) return [];
+    if (world.wasReconfigured(name, former.after - 3000, seen)) return [];
+    return present.owners.flatMap((owner, item) => {
+      if (owner === null || former.owners[item] !== null) return [];
+      const heir = world.undisturbed(owner, name, since, seen);
+      if (heir === null) return [];
+      const first = Math.floor(former.after / period) + 1;
+      const count = Math.max(0, Math.floor(present.after / period) - first + 1);
+      return Array.from({ length: count }, (_, fire) => ({ at: (first + fire) * period, item, heir }));
+    });
+  });
 }
 
 function madeUpForAsThePolicySays(world: World): Check {
@@ -309,7 +337,8 @@ function noActingOnHalfAnAssignment(world: World): Check {
       const at = isForAFire(event.source) ? event.scheduledAt : Number.POSITIVE_INFINITY;
       // A fire that was held through several reshardings is its former owner's, also when no plan reaches back to it.
       const reaches = mark.plan.spans.some(({ after }) => after < at);
-      const owner = reaches ? ownerOf(mark.plan, event.item, at) : world.formerOwner(event.jobName, event.item, at);
+      const spans = reaches ? mark.plan.spans : world.presentSpans(event.jobName);
+      const owner = ownerOf(spans, event.item, at);
       if (owner === process.instanceId) return null;
       return `${process.name} starts ${nameOf(event)} for ${event.scheduledAt}, which is ${owner}'s`;
     },

@@ -135,7 +135,12 @@ function readPlan(text: string, since: number): PlanInForce & { readonly changes
   };
 }
 
-/** Who owns an item for a fire; `null` for nobody, or if the plan does not reach back so far. */
-export function ownerOf(plan: PlanInForce, item: number, scheduledAt: number): string | null {
-  return plan.spans.find(({ after }) => after < scheduledAt)?.owners[item] ?? null;
+/**
+ * Who is to see to a fire of an item: its owner then or, if it was nobody's, whose it was next; `null` for nobody, or if
+ * the spans, newest first, do not reach back so far.
+ */
+export function ownerOf(spans: readonly Span[], item: number, scheduledAt: number): string | null {
+  const then = spans.findIndex(({ after }) => after < scheduledAt);
+  const known = spans.slice(0, then + 1).map(({ owners }) => owners[item]);
+  return known.findLast((owner) => owner !== null) ?? null;
 }

@@ -344,6 +344,19 @@ export const PLANTS: readonly Plant[] = [
     edits: [{ from: 'firing.resume();', to: '' }],
   },
   {
+    name: 'seen-to-by-every-life',
+    defect: 'fires that nobody owned are seen to again by the next process of the same id',
+    file: 'runtime/firing.js',
+    seed: 694,
+    edits: [{ from: 'this.#inherited ?? member.since', to: 'this.#inherited ?? 0n' }],
+  },
+  {
+    name: 'left-to-nobody',
+    defect: 'whoever is given items that were nobody’s does not hear of the fires until then',
+    file: 'execution/fire-book.js',
+    edits: [{ from: "this.#add(at, 'no-owner', items);", to: 'continue;' }],
+  },
+  {
     name: 'missed-by-whoever-noticed',
     defect: 'a fire that was missed is not made up for once, but each time the connection comes back',
     file: 'execution/fire-book.js',

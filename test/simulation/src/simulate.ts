@@ -1,4 +1,5 @@
 import type { ClientKind } from './client.js';
+import { closeOnce } from './closing.js';
 import { repeatable } from './determinism.js';
 import { mend, plague } from './faults.js';
 import { pauseNowAndThen, resumeAll } from './pausing.js';
@@ -52,6 +53,7 @@ async function live(world: World): Promise<void> {
   plague(world, world.timeline.now + faulty);
   triggerNowAndThen(world, world.timeline.now + faulty);
   pauseNowAndThen(world, world.timeline.now + faulty);
+  closeOnce(world, faulty);
   await world.goOn(faulty);
   mend(world);
   await comeToRest(world);

@@ -1,6 +1,7 @@
 import type { TraceEvent } from '@elasticjob/core';
 import { allChecks, type Check } from './checks.js';
 import { type ClientKind, ClientSession } from './client.js';
+import { type Closing, drawClosing } from './closing.js';
 import { settled } from './determinism.js';
 import { Ensemble } from './ensemble.js';
 import { History } from './history.js';
@@ -82,6 +83,8 @@ export class World implements Witness {
   readonly triggering: Triggering;
   /** Likewise of pauses. */
   readonly pausing: Pausing;
+  /** When everybody leaves: drawn apart too. */
+  readonly closing: Closing;
   /** Jobs whose nodes somebody edited by hand in a way that docs/guarantees.md does not cover. */
   readonly tampered = new Set<string>();
   /** Jobs whose leader an operator deposed, who may not know it yet when it assigns. */
@@ -123,6 +126,7 @@ export class World implements Witness {
     this.ledger = new Ledger(this.ensemble, () => this.timeline.now);
     this.triggering = drawTriggering(new Random(seed ^ 0x791663));
     this.pausing = drawPausing(new Random(seed ^ 0xba5e));
+    this.closing = drawClosing(new Random(seed ^ 0xc105e));
     this.jobs = drawJobs(this.random, new Random(seed ^ 0xfa11), new Random(seed ^ 0x0ce), new Random(seed ^ 0x3a55));
     this.#checks = allChecks(this);
     this.ensemble.onCommit((transaction) => this.#check((check) => check.committed?.(transaction) ?? null));
@@ -216,10 +220,12 @@ export class World implements Witness {
     return spans.findLast(({ after }) => after < at)?.owners ?? [];
   }
 
-  /** Whose an item was for a fire that the present plan does not reach back to. */
-  formerOwner(jobName: string, item: number, at: number): string | null {
-    const spans = this.ledger.plans(jobName).flatMap((plan) => plan.spans.slice(0, 1));
-    return spans.findLast(({ after }) => after < at)?.owners[item] ?? null;
+  /** All spans that ever were the present one, newest first: they reach back further than any plan. */
+  presentSpans(jobName: string): readonly Span[] {
+    return this.ledger
+      .plans(jobName)
+      .flatMap((plan) => plan.spans.slice(0, 1))
+      .reverse();
   }
 
   /**
@@ -296,6 +302,7 @@ export class World implements Witness {
       if (process.registry.session.state !== 'connected') this.#cutOff.add(process);
     }
     if (event.kind === 'coordination' && event.event === 'resharded') this.history.count('reshardings');
+    if (isDesertion(event)) this.history.count('given to nobody');
     if (event.kind === 'item-started' && event.source === 'FAILOVER') this.history.count('taken over');
     if (event.kind === 'coordination' && event.event === 'registered') this.disturb(process, event.jobName);
     this.#check((check) => check.traced?.(process, event) ?? null);
@@ -404,6 +411,13 @@ function drawJobs(random: Random, failover: Random, once: Random, misfire: Rando
     misfirePolicy: misfire.pick(['skip', 'fire-once', 'fire-once', 'fire-all:3'] as const),
     once: once.chance(0.3),
   }));
+}
+
+/** Whether the leader has given the items to nobody, because everybody leaves. */
+function isDesertion(event: TraceEvent): boolean {
+  if (event.kind !== 'coordination' || event.event !== 'resharded') return false;
+  const { members } = event.details;
+  return Array.isArray(members) && members.length === 0;
 }
 
 function describe(event: TraceEvent): string {

@@ -169,9 +169,24 @@ export class JobMember {
     return members.map((member) => member.instanceId).filter((id) => id !== this.services.identity.instanceId);
   }
 
-  /** Whether it is known that nobody could take this one's items: not as long as news of who is there is on its way. */
+  /**
+   * Whether it is known that this one keeps its items: nobody could take them, and nobody who leads, or may, will give them
+   * to nobody. Not as long as news of who is there is on its way.
+   */
   get isAlone(): boolean {
-    return this.successors.length === 0 && this.#sees(MEMBERS);
+    return this.successors.length === 0 && this.#sees(MEMBERS) && !this.#mayBeDeserted;
+  }
+
+  /** Without a plan there is nothing that whoever comes next could go by. */
+  get #mayBeDeserted(): boolean {
+    const goal = this.hooks.goal();
+    if (goal === null || goal.staticSharding || !this.#view?.plan) return false;
+    return this.isEnabled || (this.#view.leader !== null && !this.isLeader);
+  }
+
+  /** The transaction in which this instance first registered, `null` before that. */
+  get since(): bigint | null {
+    return this.#membership.since;
   }
 
   /** Whether the assignment in force was made without this instance, so that no fire after it is this one's. */

@@ -168,7 +168,7 @@ function pauseOf(node: RegistryNode | null): Pause | null {
 }
 
 function planOf(node: RegistryNode | null): AssignmentPlan | null {
-  return node === null ? null : parsedOnce(plans, node, () => decodePlan(node.value));
+  return node === null ? null : parsedOnce(plans, node, () => decodePlan(node.value, node.stat.mzxid));
 }
 
 /** The instance that a node tells of, `null` if the node is unreadable. */

@@ -19,6 +19,7 @@ export class Membership {
   #said: Withdrawal | null = null;
   /** What the server's node says, as far as it is known: what it is to say should somebody remove it. */
   #status = 'ENABLED';
+  #since: bigint | null = null;
   /** The transaction of the witness, and the session that it stands for. */
   #witness: { readonly czxid: bigint; readonly session: bigint } | null = null;
   readonly #path: string;
@@ -34,6 +35,14 @@ export class Membership {
     this.#path = jobPath(jobName, layout.instance(identity.instanceId));
     this.#serverPath = jobPath(jobName, layout.server(identity.serverIp));
     this.#witnessPath = jobPath(jobName, layout.witness(identity.instanceId));
+  }
+
+  /**
+   * The transaction in which it first registered, in whichever session; `null` before that. What others wrote of its id
+   * before then was about a former process.
+   */
+  get since(): bigint | null {
+    return this.#since;
   }
 
   /** The transaction of this session's witness, `null` if it has none: then nothing may be made that outlives the session. */
@@ -53,14 +62,22 @@ export class Membership {
    */
   async register(signal?: AbortSignal): Promise<void> {
     const session = this.registry.session.id;
-    while (!(await this.registry.create(this.#path, this.#record, 'ephemeral')).created) {
-      const holder = await this.registry.read(this.#path);
-      if (holder?.stat.ephemeralOwner === session) break;
-      if (holder !== null) await this.#clear(holder, signal);
-    }
+    const registered = await this.#enter(session, signal);
+    this.#since ??= registered;
     this.#sessions = [...this.#sessions, session];
     this.#said = this.#withdrawal;
     await this.reassertServer();
+  }
+
+  /** Makes the node, or finds that it is made. Resolves to the transaction that did. */
+  async #enter(session: bigint, signal?: AbortSignal): Promise<bigint> {
+    for (;;) {
+      const made = await this.registry.create(this.#path, this.#record, 'ephemeral');
+      if (made.created) return made.czxid;
+      const holder = await this.registry.read(this.#path);
+      if (holder?.stat.ephemeralOwner === session) return holder.stat.czxid;
+      if (holder !== null) await this.#clear(holder, signal);
+    }
   }
 
   /** The server's node was seen to say this. */

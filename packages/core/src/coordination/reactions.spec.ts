@@ -70,6 +70,35 @@ describe('what an instance does about what it sees', () => {
   it('does not seek leadership while it is leaving', () =>
     expect(seen({ leader: null }, { ...self, draining: true })).toEqual([]));
 
+  describe('when it leaves and nobody stays', () => {
+    const leaving = { ...self, draining: true };
+    const members = new Map([member('10.0.0.1@-@1', 1n, true)]);
+    const deserted: AssignmentPlan = { ...plan, members: [], labels: [], spans: [{ after: 5, owners: [null, null] }] };
+
+    it('gives the items to nobody, once', () => {
+      expect(seen({ members }, leaving)).toEqual(['reshard']);
+      expect(seen({ members, plan: deserted }, leaving)).toEqual([]);
+    });
+
+    it('seeks leadership for that, if nobody leads', () => {
+      expect(seen({ members, leader: null }, leaving)).toEqual(['campaign']);
+      expect(seen({ members, leader: null, plan: deserted }, leaving)).toEqual([]);
+    });
+
+    it('leaves them alone as long as somebody is there or it was never told whose they are', () => {
+      const other = { instanceId: '10.0.0.2@-@2', session: 2n };
+      expect(seen({ members, leader: other }, leaving)).toEqual([]);
+      expect(seen({ members, plan: null, planHolds: false }, leaving)).toEqual([]);
+      expect(seen({ members, servers: new Map([['10.0.0.1', 'DISABLED']]) }, leaving)).toEqual(['abdicate']);
+      expect(react({ ...calm, members }, leaving, { ...goal, staticSharding: true })).toEqual([]);
+    });
+
+    it('has them given to whoever comes next', () => {
+      const next = new Map([member('10.0.0.1@-@1', 1n)]);
+      expect(seen({ members: next, plan: deserted })).toEqual(['reshard']);
+    });
+  });
+
   it('does not seek leadership while its server is disabled', () =>
     expect(seen({ leader: null, servers: new Map([['10.0.0.1', 'DISABLED']]) })).toEqual([]));
 

@@ -12,7 +12,7 @@ export type Reaction =
   | 'campaign'
   /** This instance leads and must not: step down. */
   | 'abdicate'
-  /** This instance leads and the assignment does not fit the members, or somebody asked for a new one. */
+  /** This instance leads and the assignment does not fit the members, or there are none, or somebody asked for a new one. */
   | 'reshard'
   /** Another one leads, by whose assignment this instance was overlooked: ask for a new one, if that lasts. */
   | 'ask'
@@ -27,7 +27,7 @@ export interface Self {
   readonly serverIp: string;
   /** The session this instance is registered in. */
   readonly session: bigint;
-  /** Leaving: it still leads until it is gone, but does not seek to. */
+  /** Leaving: it still leads until it is gone, but does not seek to unless there is nobody else. */
   readonly draining: boolean;
   /** The {@link failoverSigns} that the last search for crashed runs answered; `null` = it is to search whatever they are. */
   readonly searched: string | null;
@@ -61,12 +61,18 @@ interface Row {
  */
 const TABLE: readonly Row[] = [
   { reaction: 'announce', when: (view, self) => !view.servers.has(self.serverIp) && !self.draining },
-  { reaction: 'campaign', when: (view, self) => view.leader === null && isEnabled(view, self) && !self.draining },
+  {
+    reaction: 'campaign',
+    when: (view, self, goal) =>
+      view.leader === null && isEnabled(view, self) && (!self.draining || isDeserted(view, goal)),
+  },
   { reaction: 'abdicate', when: (view, self) => leads(view, self) && !isEnabled(view, self) },
   {
     reaction: 'reshard',
     when: (view, self, goal) =>
-      leads(view, self) && isEnabled(view, self) && needsResharding(view, goal, self.assigned),
+      leads(view, self) &&
+      isEnabled(view, self) &&
+      (needsResharding(view, goal, self.assigned) || (self.draining && isDeserted(view, goal))),
   },
   {
     reaction: 'ask',
@@ -119,6 +125,15 @@ export function needsResharding(
     members.length !== available.length ||
     available.some((member, position) => member.instanceId !== members[position] || saysElse(member, labels[position]))
   );
+}
+
+/**
+ * Whether all who could have items leave, and the items are still theirs. They are given to nobody then, so that whoever
+ * comes next can tell which fires nobody looked at. Not items that stay where they are, whoever goes.
+ */
+function isDeserted(view: JobView, { staticSharding }: Pick<ShardingGoal, 'staticSharding'>): boolean {
+  if (staticSharding || view.plan === null || availableMembers(view).length > 0) return false;
+  return !view.planHolds || view.plan.members.length > 0;
 }
 
 /** Whether items that stay where they are were never given to anybody, or are not as many as they should be. */

@@ -10,7 +10,7 @@ import { type ShardingInput, type ShardingStrategy, validateAssignment } from '.
 export interface ReshardingRequest {
   readonly jobName: string;
   readonly itemCount: number;
-  /** Available members, in the order in which strategies see them. */
+  /** Available members, in the order in which strategies see them. Without any the items are nobody's. */
   readonly members: readonly Member[];
   readonly strategy: ShardingStrategy;
   /** The version of the stored definition that the count and the strategy are taken from; `null` if there is none. */
@@ -92,7 +92,7 @@ async function publishPlan(
     registry.ensure(at(layout.items)),
   ]);
   if (flags === null) return { published: false, reason: 'the flags were removed by somebody else' };
-  const former = decodePlan(planNode.value);
+  const former = decodePlan(planNode.value, planNode.stat.mzxid);
   const known = new Set(itemsNamed(items?.names));
   // Nothing but our two flags since the last plan: what it says is what the nodes say.
   const unchanged = processing === 'created' && former?.changes === flags.stat.cversion - 2;
@@ -204,6 +204,7 @@ export async function readOwners(
 
 function assign(request: ReshardingRequest, current: KnownOwners): readonly (string | null)[] {
   const { jobName, itemCount } = request;
+  if (request.members.length === 0) return Array.from({ length: itemCount }, () => null);
   const previous = Array.from({ length: itemCount }, (_, item) => current.get(item)?.owner ?? null);
   const input = { instances: request.members, jobName, itemCount, previous, now: request.now };
   return validateAssignment(request.strategy.type, decide(request, input), input);

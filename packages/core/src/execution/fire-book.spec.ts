@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Assignment } from '../coordination/assignment-plan.js';
 import { FireBook } from './fire-book.js';
 
-/** Spans as `[after, owners]`, newest first; owners as one letter per item. */
+/** Spans as `[after, owners]`, newest first; owners as one letter per item, `-` for nobody. */
 function assignment(...spans: readonly [number, string][]): Assignment {
-  return { dated: true, spans: spans.map(([after, owners]) => ({ after, owners: [...owners] })) };
+  const ownersOf = (letters: string) => [...letters].map((owner) => (owner === '-' ? null : owner));
+  return { dated: true, spans: spans.map(([after, owners]) => ({ after, owners: ownersOf(owners) })) };
 }
 
 const undated = (owners: string): Assignment => ({
@@ -193,6 +194,73 @@ describe('a fire that was missed', () => {
     expect(book.heldItems).toEqual([0]);
     expect(book.free(0)).toEqual([{ scheduledAt: 300, items: [0], madeUp: true }]);
     expect(book.free(0)).toEqual([]);
+  });
+});
+
+describe('a fire of a time in which nobody owned an item', () => {
+  const inherited = assignment([250, 'ab'], [50, '--']);
+
+  it('is made up for by its next owner, the latest, unless a later one is run anyway', () => {
+    const book = new FireBook('a', () => 1);
+    book.inherit([100, 200], [0]);
+    expect(book.settled(inherited)).toEqual([
+      { scheduledAt: 100, items: [0], skip: 'no-owner' },
+      { scheduledAt: 200, items: [0], madeUp: true },
+    ]);
+    const other = new FireBook('a', () => 1);
+    other.park(300);
+    other.inherit([100], [0]);
+    expect(other.settled(inherited)).toEqual([
+      { scheduledAt: 100, items: [0], skip: 'no-owner' },
+      { scheduledAt: 300, items: [0] },
+    ]);
+  });
+
+  it('is run in time by who was waiting for the items', () => {
+    const book = new FireBook('a', () => 1);
+    book.park(200);
+    book.inherit([100, 200], [0]);
+    expect(book.settled(inherited)).toEqual([
+      { scheduledAt: 100, items: [0], skip: 'no-owner' },
+      { scheduledAt: 200, items: [0] },
+    ]);
+  });
+
+  it('is not looked at twice when it comes by its own clock too', () => {
+    const book = new FireBook('a', () => 1);
+    book.inherit([200], [0]);
+    expect(book.settled(inherited)).toEqual([{ scheduledAt: 200, items: [0], madeUp: true }]);
+    expect(book.due(200)).toEqual([]);
+    expect(book.due(300)).toEqual([{ scheduledAt: 300, items: [0] }]);
+  });
+
+  it('is missed by who looked on without owning them', () => {
+    const book = new FireBook('a');
+    expect(book.settled(assignment([50, '--']))).toEqual([]);
+    expect(book.due(100)).toEqual([]);
+    book.inherit([100], [0]);
+    expect(book.settled(inherited)).toEqual([{ scheduledAt: 100, items: [0], skip: 'no-owner' }]);
+  });
+
+  it('does not bring back what others of its items were run for', () => {
+    const book = new FireBook('a', () => 1);
+    expect(book.settled(assignment([50, 'a-']))).toEqual([]);
+    const fires = Array.from({ length: 40 }, (_, fire) => 60 + fire);
+    for (const at of fires) book.due(at);
+    book.inherit(fires, [1]);
+    expect(book.settled(assignment([250, 'aa'], [50, 'a-']))).toEqual([
+      ...fires.slice(0, -1).map((scheduledAt) => ({ scheduledAt, items: [1], skip: 'no-owner' })),
+      { scheduledAt: 99, items: [1], madeUp: true },
+    ]);
+  });
+
+  it('is held and given back like any other, also when the item moves', () => {
+    const book = new FireBook('a', () => 1);
+    book.inherit([100], [0]);
+    book.settled(inherited);
+    expect(book.hold(100, [0])).toEqual([]);
+    expect(book.settled(assignment([300, 'b-'], [250, 'a-'], [50, '--']))).toEqual([]);
+    expect(book.free(0)).toEqual([{ scheduledAt: 100, items: [0], madeUp: true }]);
   });
 });
 

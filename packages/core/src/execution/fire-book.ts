@@ -14,10 +14,12 @@ export interface DueItems {
 }
 
 /** Why a fire could not be looked at in time. */
-export type Miss = 'late' | 'no-session';
+export type Miss = 'late' | 'no-session' | 'no-owner';
 
 interface Fire {
   readonly at: number;
+  /** Only these items are looked at for it; `null` = all that are this instance's. */
+  only: readonly number[] | null;
   /** Items that this instance has run or skipped for the fire. */
   readonly done: Set<number>;
   /** Items that are to be run for the fire as soon as the run that it fell into has ended. */
@@ -87,11 +89,29 @@ export class FireBook {
    * time. When too many wait, the oldest is given up for the items owned last.
    */
   park(scheduledAt: number, missed: Miss | null = null): DueItems[] {
-    this.#fires.push({ at: scheduledAt, done: new Set(), held: new Set(), waiting: true, missed, isFinal: false });
-    if (this.#fires.length <= REMEMBERED) return [];
-    const decided = this.#fires.findIndex(({ waiting, held }) => !waiting && held.size === 0);
-    if (decided !== -1) this.#fires.splice(decided, 1);
+    // It inherited the fire a moment before its own timer rang.
+    const known = this.#fires.find(({ at, only }) => at === scheduledAt && only !== null);
+    if (known === undefined) this.#add(scheduledAt, missed);
+    else this.#widen(known, missed);
+    while (this.#fires.length > REMEMBERED) {
+      const decided = this.#fires.findIndex(({ waiting, held }) => !waiting && held.size === 0);
+      if (decided === -1) break;
+      this.#fires.splice(decided, 1);
+    }
     return this.#fires.length > UNDECIDED ? this.#giveUpOldest() : [];
+  }
+
+  /**
+   * Fires of a time in which nobody owned these items, which the next assignment leaves to this instance: {@link settled}
+   * with it tells what becomes of them. One that waits, because it came only just before that, is not missed.
+   */
+  inherit(planned: readonly number[], items: readonly number[]): void {
+    for (const at of planned) {
+      const fire = this.#find(at);
+      if (fire === undefined) this.#add(at, 'no-owner', items);
+      else if (!fire.waiting) fire.missed ??= 'no-owner';
+    }
+    this.#fires.sort((one, other) => one.at - other.at);
   }
 
   /**
@@ -169,6 +189,16 @@ export class FireBook {
     });
   }
 
+  #add(at: number, missed: Miss | null, only: readonly number[] | null = null): void {
+    this.#fires.push({ at, only, done: new Set(), held: new Set(), waiting: true, missed, isFinal: false });
+  }
+
+  #widen(fire: Fire, missed: Miss | null): void {
+    fire.only = null;
+    if (!fire.waiting) fire.missed = missed;
+    fire.waiting = true;
+  }
+
   #find(scheduledAt: number): Fire | undefined {
     return this.#fires.find(({ at }) => at === scheduledAt);
   }
@@ -230,7 +260,9 @@ export class FireBook {
   #take(fire: Fire): number[] {
     if (!this.#assignment.dated && !fire.waiting) return [];
     const items = itemsOf(this.#assignment, this.instanceId, fire.at);
-    const open = items.filter((item) => !fire.done.has(item) && !fire.held.has(item));
+    const open = items.filter(
+      (item) => !fire.done.has(item) && !fire.held.has(item) && (fire.only?.includes(item) ?? true),
+    );
     for (const item of open) fire.done.add(item);
     return open;
   }

@@ -48,6 +48,7 @@ function reading(change: Partial<JobReading> = {}): JobReading {
     ]),
     leader: A,
     resharding: { since: null, processing: false },
+    desertedSince: null,
     owners: new Map([
       [0, A],
       [1, B],

@@ -107,7 +107,7 @@ const leadership: Cause = ({ leader, instances }) =>
     : null;
 
 const ownership: Cause = (reading, { owner }) => {
-  if (owner === null) return blocks('no-owner', 'the item is assigned to nobody');
+  if (owner === null) return noOwner(reading);
   const instanceId = owner;
   const instance = instanceOf(reading, owner);
   if (instance === undefined) return blocks('owner-offline', `its owner ${owner} is not registered`, { instanceId });
@@ -117,6 +117,12 @@ const ownership: Cause = (reading, { owner }) => {
     ? { code: 'owner-draining', text: `its owner ${owner} is leaving`, blocks: false, instanceId }
     : null;
 };
+
+function noOwner({ desertedSince }: JobReading): Reason {
+  if (desertedSince === null) return blocks('no-owner', 'the item is assigned to nobody');
+  const text = `the last instances left at ${when(desertedSince)}: who comes next makes up for its fires since then, or records them`;
+  return blocks('no-owner', text, { at: desertedSince });
+}
 
 const server: Cause = (reading, { owner }) => {
   const instance = instanceOf(reading, owner);

@@ -66,6 +66,8 @@ export interface JobReading {
   readonly leader: string | null;
   /** Since when a resharding is asked for, by the registry's clock, and whether a leader is at it. */
   readonly resharding: { readonly since: number | null; readonly processing: boolean };
+  /** Since when the items are nobody's because all instances have left in order, by the registry's clock; `null` if they are not. */
+  readonly desertedSince: number | null;
   /** Owners of the items that have one. */
   readonly owners: ReadonlyMap<number, string>;
   /** Those that were asked for, ascending. */
@@ -117,6 +119,7 @@ export async function readJob(reader: NodeReader, jobName: string, items: ItemCh
     servers: new Map(servers.map((node) => [nameOf(node.path), node.value])),
     leader: leader?.value ?? null,
     resharding,
+    desertedSince: resharding.desertedSince,
     owners,
     items: await readItems(reader, jobName, chosen, new Set(existing), owners),
     witnesses: new Set(witnesses?.names),
@@ -146,6 +149,7 @@ interface ReshardingReading {
   readonly processing: boolean;
   /** The owners as the plan says, if it is in force: one read instead of one for each item. */
   readonly planned: ReadonlyMap<number, string> | null;
+  readonly desertedSince: number | null;
 }
 
 async function readResharding(reader: NodeReader, jobName: string): Promise<ReshardingReading> {
@@ -158,7 +162,12 @@ async function readResharding(reader: NodeReader, jobName: string): Promise<Resh
   const decoded = plan === null ? null : decodePlan(plan.value);
   const isUp = necessary !== null || processing;
   const holds = !isUp && decoded !== null && decoded.changes === flags?.stat.cversion;
-  return { since: necessary?.stat.ctime ?? null, processing, planned: holds ? plannedOwners(decoded) : null };
+  return {
+    since: necessary?.stat.ctime ?? null,
+    processing,
+    planned: holds ? plannedOwners(decoded) : null,
+    desertedSince: holds && decoded.members.length === 0 ? decoded.spans[0].after : null,
+  };
 }
 
 function plannedOwners({ spans }: AssignmentPlan): ReadonlyMap<number, string> {

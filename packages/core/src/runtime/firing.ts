@@ -1,4 +1,4 @@
-import type { Assignment } from '../coordination/assignment-plan.js';
+import { type Assignment, estatesOf } from '../coordination/assignment-plan.js';
 import { jobPath, layout } from '../coordination/job-layout.js';
 import type { JobMember } from '../coordination/job-member.js';
 import { MisfireFlags } from '../coordination/misfire-flags.js';
@@ -7,10 +7,11 @@ import { isPausedAt, type Pause } from '../coordination/pause.js';
 import { type DueItems, FireBook } from '../execution/fire-book.js';
 import { HeldFires, type HeldFiresHooks } from '../execution/held-fires.js';
 import type { JobRuns, RunRequest } from '../execution/job-run.js';
-import type { DueFire } from '../execution/job-timer.js';
+import { type DueFire, MISSED_LIMIT } from '../execution/job-timer.js';
 import type { Clock } from '../foundation/clock.js';
 import type { Logger } from '../foundation/logger.js';
 import type { Registry } from '../registry/registry.js';
+import type { CronSchedule } from '../schedule/cron.js';
 import type { ExecutionSource, SkipReason } from '../tracing/trace-event.js';
 
 /** What fires are looked at with. */
@@ -22,6 +23,7 @@ export interface FiringParts {
   readonly instanceId: string;
   readonly member: JobMember;
   readonly runs: JobRuns;
+  schedule(): CronSchedule | null;
   /** For how many missed fires of an item the job makes up now. */
   makeUps(): number;
   /** Whether crashed runs are executed again. */
@@ -45,6 +47,8 @@ export class Firing {
   #flags: MisfireFlags | null = null;
   /** Made when a fire has to wait for a run: of most jobs none does. */
   #held: HeldFires | null = null;
+  /** The latest plan that was looked at for fires that nobody owned, by its transaction. */
+  #inherited: bigint | null = null;
 
   constructor(private readonly parts: FiringParts) {
     this.#book = new FireBook(parts.instanceId, () => parts.makeUps());
@@ -73,6 +77,7 @@ export class Firing {
 
   /** The assignment is known, for the first time or again. */
   assigned(assignment: Assignment): void {
+    this.#inherit(assignment);
     this.#dispatch(this.#book.settled(assignment));
     this.resume();
   }
@@ -137,6 +142,24 @@ export class Firing {
     };
     this.#held = new HeldFires(this.#book, this.#misfireFlags(), hooks, clock, logger);
     return this.#held;
+  }
+
+  /**
+   * The latest fires of each time in which nobody owned items that are this instance's now. It hears of each plan once; what
+   * its id was left before it registered was left to a former process, which may have seen to it.
+   */
+  #inherit(assignment: Assignment): void {
+    const { clock, instanceId, member, schedule } = this.parts;
+    const known = this.#inherited ?? member.since;
+    if (known === null) return;
+    for (const { items, after, until } of estatesOf(assignment, instanceId, known)) {
+      // Of what is still to come by this instance's clock it hears by its timer.
+      const last = Math.min(until, clock.now());
+      this.#book.inherit(schedule()?.latestBetween(after + 1, last + 1, MISSED_LIMIT) ?? [], items);
+    }
+    const latest = assignment.spans[0]?.by ?? known;
+    // Where the registry's data was restored its transactions count again from before: better not told than told twice.
+    this.#inherited = latest > known ? latest : known;
   }
 
   #goOn(): void {

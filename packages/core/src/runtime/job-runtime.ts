@@ -111,6 +111,7 @@ export class JobRuntime implements Lifecycle {
       instanceId,
       member: this.#member,
       runs: this.#runs,
+      schedule: () => this.#job.schedule,
       makeUps: () => makeUps(this.#job.definition),
       hasFailover: () => this.#job.definition.failover,
       isAskedFor: (item) => (this.#triggered?.isEngaged(item) ?? false) || this.#isTakenOver(item),

@@ -47,7 +47,7 @@ export async function leaveInOrder(leaver: Leaver): Promise<void> {
   await attempt(leaver, 'deregister', () => leaver.member.leave(leaver.runs.runningItems.length > 0));
 }
 
-/** With nobody to take the items over, or nobody left because all are leaving, there is nothing to wait for. */
+/** If all are leaving, who leads gives the items to nobody. Where nobody can do either there is nothing to wait for. */
 async function handOver({ member, clock, drain, until }: Leaver): Promise<void> {
   if (!member.isConnected) return;
   await member.drain();

@@ -20,6 +20,8 @@ export type SkipReason =
   | 'disabled'
   /** The instance that ran it is gone, and there is no such item any more. */
   | 'surplus'
+  /** Nobody owned the item at that time: no instance took part in the job. */
+  | 'no-owner'
   /** The job is paused. */
   | 'paused'
   /** The clocks of this machine and of the registry differ by more than the job allows. */
