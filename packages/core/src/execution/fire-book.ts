@@ -269,6 +269,12 @@ export class FireBook {
 
   /** Which of the fires taken for an item are run, now or one after the other; the others are skipped. */
   #choose(taken: readonly { readonly fire: Fire; readonly items: readonly number[] }[]): DueItems[] {
+    const [first] = taken;
+    // Nearly always: one fire at its time, and nothing before it.
+    const isPlain = taken.length === 1 && first?.fire.missed === null && !this.#closed && !this.isHolding;
+    if (first !== undefined && isPlain) {
+      return first.items.length === 0 ? [] : [{ scheduledAt: first.fire.at, items: first.items }];
+    }
     const makeUps = this.makeUps();
     const runnable = new Map<number, Fire[]>();
     for (const { fire, items } of taken) {
