@@ -423,9 +423,12 @@ function leavesNothing(world: World): Check {
     words: 'an orderly leave leaves nothing of the instance in the registry',
     left(process) {
       if (world.wasCutOff(process)) return null;
-      // What it signed in a session that it lost has crashed, and is for others to execute again.
-      const signed = world.ledger.signedBy([...process.sessions].at(-1) ?? 0n);
-      const left = [...world.ensemble.leader.ownedBy(process.sessions), ...signed];
+      // What it signed in a session that it lost has crashed: it goes with that, or is for others to execute again.
+      const last = [...process.sessions].at(-1) ?? 0n;
+      const lost = new Set([...process.sessions].filter((session) => session !== last));
+      const { leader } = world.ensemble;
+      const former = leader.ownedBy(lost).filter((path) => !path.endsWith('/running'));
+      const left = [...former, ...leader.ownedBy(new Set([last])), ...world.ledger.signedBy(last)];
       return left.length === 0 ? null : `${process.name} has left, and left behind ${left}`;
     },
   };
