@@ -107,6 +107,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'mark-swept-by-version',
     defect: 'a mark in doubt is removed if it has the version of ours, not if it is of our session',
     file: 'coordination/running-marks.js',
+    seed: 93,
     edits: [
       {
         from: 'return mark?.stat.ephemeralOwner === this.registry.session.id;',
@@ -151,7 +152,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'stops-firing-first',
     defect: "an instance that leaves stops firing before its items are somebody else's",
     file: 'runtime/orderly-leave.js',
-    seed: 34,
+    seed: 149,
     edits: [
       {
         from: "await attempt(leaver, 'give the items away', () => handOver(leaver));",
@@ -192,7 +193,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'shut-down-by-a-view',
     defect: 'an instance stops because its node is not in a view, without reading it',
     file: 'coordination/job-member.js',
-    seed: 495,
+    seed: 517,
     edits: [
       {
         from: '!(await this.#membership.isAbsent()) ||',
@@ -230,7 +231,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'absent-means-dead',
     defect: 'an instance whose node an operator removed counts as dead while it still runs',
     file: 'coordination/crashed-run.js',
-    seed: 563,
+    seed: 356,
     edits: [{ from: 'if (!registered && !witnessed)', to: 'if (!registered)' }],
   },
   {
@@ -249,7 +250,7 @@ export const PLANTS: readonly Plant[] = [
     name: 'gives-up-others-marks',
     defect: 'an instance that leaves takes away the mark of a run that it lost with a former session',
     file: 'coordination/running-marks.js',
-    seed: 21,
+    seed: 212,
     edits: [{ from: 'if (this.#lasting.get(item) !== witness)', to: 'if (item < 0)' }],
   },
   {
