@@ -38,6 +38,23 @@ describe('the mark of a running item', () => {
     expect(await holder(a.registry)).toBeUndefined();
   });
 
+  it('is not removed by an instance that has not tried to make one, or made its last one in a session that it lost', async () => {
+    const [a, b] = await Promise.all([marksOf('a'), marksOf('b')]);
+    expect(await b.marks.claim(0, current)).toMatchObject({ claimed: true });
+    await a.marks.release(0);
+    expect(await holder(b.registry)).toBe('b');
+    expect(await a.marks.claim(1, current)).toMatchObject({ claimed: true });
+    const former = a.registry.session.id;
+    server.cut(former);
+    await clock.advance(90_000);
+    server.restore(former);
+    await clock.advance(5_000);
+    expect(a.registry.session.id).not.toBe(former);
+    expect(await b.marks.claim(1, current)).toMatchObject({ claimed: true });
+    await a.marks.release(1);
+    expect((await b.registry.read('job/sharding/1/running'))?.value).toBe('b');
+  });
+
   it('is not removed by an instance whose own attempt was never answered', async () => {
     const [a, b] = await Promise.all([marksOf('a'), marksOf('b')]);
     const attempt = a.marks.claim(0, current).catch((error: unknown) => error);

@@ -1,5 +1,5 @@
 import { ElasticJobError, RegistryError } from '../foundation/errors.js';
-import { RareMap, RareSet } from '../foundation/rare-map.js';
+import { RareMap } from '../foundation/rare-map.js';
 import type { CommitResult, ExclusiveMode, Operation, Registry } from '../registry/registry.js';
 import { jobPath, layout } from './job-layout.js';
 
@@ -17,6 +17,13 @@ export type JointClaim =
   | { readonly claimed: true; readonly fencingToken: bigint }
   | { readonly claimed: false; readonly reason: 'running-elsewhere' | 'refused' };
 
+/**
+ * What an instance knows of its mark: the session in which it was made, and in which it stands; `doubtful`: something was
+ * asked and no answer came, so that what stands there may be ours or somebody else's; `given-up`: taken away before the run
+ * had settled.
+ */
+type KnownMark = bigint | 'doubtful' | 'given-up';
+
 /** Many items start in the same instant, and many end in the same: their marks come and go in one transaction. */
 const TOGETHER = { grouped: true } as const;
 
@@ -26,12 +33,10 @@ const TOGETHER = { grouped: true } as const;
  * not ended. Only whoever made a mark removes it, and others once it is certain that nobody is there who could.
  */
 export class RunningMarks {
-  /** Items of whose mark something was asked and no answer came: what stands there may be ours, or somebody else's. */
-  readonly #doubtful = new RareSet<number>();
+  /** What is known of the marks of items that this instance has marked, or tried to. */
+  readonly #marks = new RareMap<number, KnownMark>();
   /** Items whose mark outlives the session, and the witness of the session that it was made in. */
   readonly #lasting = new RareMap<number, bigint>();
-  /** Items whose lasting mark was taken away before their run had settled. */
-  readonly #givenUp = new RareSet<number>();
 
   constructor(
     private readonly registry: Registry,
@@ -47,13 +52,14 @@ export class RunningMarks {
    * @param witness the transaction of this session's witness if the mark is to outlive the session, else `null`.
    */
   async claim(item: number, isCurrent: () => boolean, witness: bigint | null = null): Promise<Claim> {
+    const { id } = this.registry.session;
     const mode = this.#attempt(item, witness);
     const mark = await this.registry.create(this.#path(item), this.instanceId, mode, TOGETHER);
-    this.#doubtful.delete(item);
     if (!mark.created) {
-      this.#lasting.delete(item);
+      this.#forget(item);
       return { claimed: false, reason: 'running-elsewhere' };
     }
+    this.#marks.set(item, id);
     if (isCurrent()) return { claimed: true, fencingToken: mark.czxid };
     await this.release(item);
     return { claimed: false, reason: 'resharded' };
@@ -66,6 +72,7 @@ export class RunningMarks {
    */
   async claimWith(item: number, witness: bigint | null, change: Operation): Promise<JointClaim> {
     const path = this.#path(item);
+    const { id } = this.registry.session;
     const mode = this.#attempt(item, witness);
     const mark: Operation = { kind: 'create', path, value: this.instanceId, mode };
     let result = await this.registry.commit([[mark], [change]], TOGETHER);
@@ -81,7 +88,7 @@ export class RunningMarks {
     }
     const fencingToken = result.zxid ?? (await this.registry.read(path))?.stat.czxid;
     if (fencingToken === undefined) throw unmade(path);
-    this.#doubtful.delete(item);
+    this.#marks.set(item, id);
     return { claimed: true, fencingToken };
   }
 
@@ -91,12 +98,12 @@ export class RunningMarks {
    * Then nothing was done.
    */
   async releaseWith(item: number, changes: readonly Operation[]): Promise<boolean> {
-    const isCertain = !this.#doubtful.has(item) && !this.#givenUp.has(item);
-    if (!isCertain || !this.registry.capabilities.atomicCommit) return false;
-    this.#doubtful.add(item);
+    const { id } = this.registry.session;
+    if (this.#marks.get(item) !== id || !this.registry.capabilities.atomicCommit) return false;
+    this.#marks.set(item, 'doubtful');
     const result = await this.#removeWith(item, changes);
-    this.#doubtful.delete(item);
-    if (result.committed) this.#lasting.delete(item);
+    if (result.committed) this.#forget(item);
+    else this.#marks.set(item, id);
     return result.committed;
   }
 
@@ -110,29 +117,29 @@ export class RunningMarks {
 
   /** Notes that a mark is about to be made, and how. */
   #attempt(item: number, witness: bigint | null): ExclusiveMode {
-    this.#doubtful.add(item);
+    this.#marks.set(item, 'doubtful');
     if (witness === null) this.#lasting.delete(item);
     else this.#lasting.set(item, witness);
     return witness === null ? 'ephemeral' : 'persistent';
   }
 
   #forget(item: number): void {
-    this.#doubtful.delete(item);
+    this.#marks.delete(item);
     this.#lasting.delete(item);
   }
 
   /**
-   * Removes this instance's mark, also one it was never told of because {@link claim} failed. Not to be called after the
-   * session that made it was lost. When it fails, call it again: until then the item cannot run.
+   * Removes this instance's mark, also one it was never told of because {@link claim} failed; nothing where it has not
+   * tried to make one. Not to be called after the session that made it was lost. When it fails, call it again: until then
+   * the item cannot run.
    */
   async release(item: number): Promise<void> {
-    if (this.#givenUp.delete(item)) return;
-    if (!this.#doubtful.has(item) || (await this.#isOurs(item))) {
-      this.#doubtful.add(item);
+    const known = this.#marks.get(item);
+    if (known === this.registry.session.id || (known === 'doubtful' && (await this.#isOurs(item)))) {
+      this.#marks.set(item, 'doubtful');
       await this.registry.remove(this.#path(item), TOGETHER);
     }
-    this.#doubtful.delete(item);
-    this.#lasting.delete(item);
+    this.#forget(item);
   }
 
   /**
@@ -143,7 +150,7 @@ export class RunningMarks {
     for (const item of this.#lasting.keys()) {
       if (this.#lasting.get(item) !== witness) continue;
       await this.release(item);
-      this.#givenUp.add(item);
+      this.#marks.set(item, 'given-up');
     }
   }
 
