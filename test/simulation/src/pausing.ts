@@ -1,31 +1,21 @@
 import { ElasticJobError } from '@elasticjob/core';
+import { nowAndThen, type Pace } from './now-and-then.js';
 import type { SimulatedJob, SimulatedProcess } from './process.js';
 import type { Random } from './random.js';
 import type { World } from './world.js';
 
-/** How operators pause jobs in a history. */
-export interface Pausing {
-  readonly random: Random;
-  /** Mean time between two commands, milliseconds; `null` = nobody gives any. */
-  readonly pace: number | null;
-}
-
 /** In a quarter of the histories somebody pauses jobs. */
-export function drawPausing(random: Random): Pausing {
+export function drawPausing(random: Random): Pace {
   return { random, pace: random.chance(0.25) ? random.pick([2000, 5000]) : null };
 }
 
 /** Pauses jobs, resumes them, and has their items assigned anew, until `until`, through instances in any state. */
 export function pauseNowAndThen(world: World, until: number): void {
-  const { random, pace } = world.pausing;
-  if (pace === null) return;
-  const delay = -Math.log(1 - random.next()) * pace;
-  if (world.timeline.now + delay > until) return;
-  world.after(delay, () => {
+  const { random } = world.pausing;
+  nowAndThen(world, world.pausing, until, () => {
     const asker = random.pick(world.living);
     const job = random.pick(world.jobs);
     if (asker !== undefined && job !== undefined) command(world, asker, job);
-    pauseNowAndThen(world, until);
   });
 }
 

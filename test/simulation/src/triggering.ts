@@ -1,30 +1,19 @@
 import { ElasticJobError } from '@elasticjob/core';
+import { nowAndThen, type Pace } from './now-and-then.js';
 import type { SimulatedJob, SimulatedProcess } from './process.js';
 import type { Random } from './random.js';
 import type { World } from './world.js';
 
-/** How people and programs trigger jobs in a history. */
-export interface Triggering {
-  readonly random: Random;
-  /** Mean time between two triggers, milliseconds; `null` = nobody triggers. */
-  readonly pace: number | null;
-}
-
 /** In a third of the histories somebody triggers. */
-export function drawTriggering(random: Random): Triggering {
+export function drawTriggering(random: Random): Pace {
   return { random, pace: random.chance(0.35) ? random.pick([1000, 2500, 5000]) : null };
 }
 
 /** Triggers jobs until `until`, through instances that may be in any state. */
 export function triggerNowAndThen(world: World, until: number): void {
-  const { random, pace } = world.triggering;
-  if (pace === null) return;
-  const delay = -Math.log(1 - random.next()) * pace;
-  if (world.timeline.now + delay > until) return;
-  world.after(delay, () => {
-    const asker = random.pick(world.living);
+  nowAndThen(world, world.triggering, until, () => {
+    const asker = world.triggering.random.pick(world.living);
     if (asker !== undefined) trigger(world, asker);
-    triggerNowAndThen(world, until);
   });
 }
 

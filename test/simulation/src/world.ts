@@ -6,8 +6,9 @@ import { settled } from './determinism.js';
 import { Ensemble } from './ensemble.js';
 import { History } from './history.js';
 import { Ledger, type Span } from './ledger.js';
+import type { Pace } from './now-and-then.js';
 import { Operator } from './operator.js';
-import { drawPausing, type Pausing } from './pausing.js';
+import { drawPausing } from './pausing.js';
 import {
   type Call,
   type OnceCall,
@@ -18,7 +19,7 @@ import {
 } from './process.js';
 import { Random } from './random.js';
 import { type Actor, type Happening, Timeline } from './timeline.js';
-import { drawTriggering, type Triggering } from './triggering.js';
+import { drawTriggering } from './triggering.js';
 
 /** A promise that was broken, where and how. */
 export interface Violation {
@@ -80,9 +81,9 @@ export class World implements Witness {
   /** Triggers that were accepted: their ids, by jobs. */
   readonly accepted = new Map<string, Set<string>>();
   /** How often somebody triggers, and what: drawn apart, so that a history without is what it was. */
-  readonly triggering: Triggering;
+  readonly triggering: Pace;
   /** Likewise of pauses. */
-  readonly pausing: Pausing;
+  readonly pausing: Pace;
   /** When everybody leaves: drawn apart too. */
   readonly closing: Closing;
   /** Jobs whose nodes somebody edited by hand in a way that docs/guarantees.md does not cover. */
