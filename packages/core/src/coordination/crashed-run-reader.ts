@@ -37,14 +37,15 @@ function signed(node: RegistryNode | null): SignedNode | null {
  * Reads who is there of those that the items name. To be called after these were read: who is absent now has been absent
  * since, or came back in another session, so that what it signed is over either way.
  *
- * @param registeredSince whether an instance that says nothing of its session is taken to have signed nothing before it
- *   registered. Java members register anew although their session goes on, while their items run.
+ * @param keepsItsNode whether an instance that says nothing of its session is taken to have signed nothing before it
+ *   registered: one that crashed and is back has registered before it says something of its new session. Java members
+ *   never do, and register anew although their session goes on, while their items run.
  */
 export async function readPresences(
   registry: Registry,
   jobName: string,
   states: readonly ItemState[],
-  registeredSince: (instanceId: string) => boolean,
+  keepsItsNode: (instanceId: string) => boolean,
 ): Promise<(instanceId: string) => Presence> {
   const named = states.flatMap(({ mark, takeover }) => [mark, takeover]).filter((node) => node?.ephemeral === false);
   const ids = [...new Set(named.map((node) => node?.instanceId ?? ''))];
@@ -55,7 +56,7 @@ export async function readPresences(
         registry.read(jobPath(jobName, layout.instance(id))),
         registry.read(jobPath(jobName, layout.witness(id))),
       ]);
-      const since = witness?.stat.czxid ?? (registeredSince(id) ? (instance?.stat.czxid ?? null) : null);
+      const since = witness?.stat.czxid ?? (keepsItsNode(id) ? (instance?.stat.czxid ?? null) : null);
       return [id, { registered: instance !== null, witnessed: witness !== null, since }];
     }),
   );

@@ -5,7 +5,7 @@ import type { Registry } from '../registry/registry.js';
 import type { DropReason } from './crashed-run.js';
 import { type CrashedRun, Failover, type FailoverSearch } from './failover.js';
 
-const [ME, DEAD, OTHER] = ['10.0.0.1@-@me', '10.0.0.2@-@dead', '10.0.0.3@-@other'];
+const [ME, DEAD, OTHER, JAVA] = ['10.0.0.1@-@me', '10.0.0.2@-@dead', '10.0.0.3@-@other', '10.0.0.4@-@4711'];
 const MARK = 'job/sharding/0/running';
 const LATCH = 'job/leader/failover/latch';
 
@@ -115,19 +115,26 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
       ['failovering'],
     ],
     ['whose mark is another one meanwhile', () => other.put(MARK, OTHER), ['running']],
-    [
-      'whose owner is there again, though in the same session',
-      async () => {
-        await other.create(`job/instances/${DEAD}`, '', 'ephemeral');
-      },
-      ['running'],
-    ],
     ['that was ended meanwhile', () => other.remove(MARK), []],
   ])('leaves a run %s', async (_, work, left) => {
     await other.put(MARK, DEAD);
     await whileWaiting(work);
     expect(taken).toEqual([]);
     expect(await nodes()).toEqual(left);
+  });
+
+  it('takes over what an instance ran that crashed and is back, although it says nothing of its session yet', async () => {
+    await other.put(MARK, DEAD);
+    await other.create(`job/instances/${DEAD}`, '', 'ephemeral');
+    await search();
+    expect(taken).toMatchObject([{ item: 0, from: DEAD }]);
+  });
+
+  it('leaves a run whose owner is a Java member that registered anew in its session', async () => {
+    await other.put(MARK, JAVA);
+    await whileWaiting(() => other.create(`job/instances/${JAVA}`, '', 'ephemeral'));
+    expect(taken).toEqual([]);
+    expect(await nodes()).toEqual(['running']);
   });
 
   it('starts over when somebody who does not wait for the latch has taken the mark away', async () => {

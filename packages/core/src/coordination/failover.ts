@@ -1,5 +1,6 @@
 import { ElasticJobError, RegistryError } from '../foundation/errors.js';
 import { RareMap, RareSet } from '../foundation/rare-map.js';
+import { looksLikeJava } from '../job/identity.js';
 import type { Operation, Registry, RegistryNode } from '../registry/registry.js';
 import { decodeAnnouncement, encodeAnnouncement } from './crash-announcement.js';
 import {
@@ -253,7 +254,8 @@ export class Failover {
   async #judge(items: readonly number[], { failover, itemCount }: FailoverSearch): Promise<Judged[]> {
     const { registry, jobName, instanceId } = this;
     const states = await readItems(registry, jobName, items);
-    const presenceOf = await readPresences(registry, jobName, states, (id) => id === instanceId || !failover);
+    const keepsItsNode = (id: string): boolean => id === instanceId || !failover || !looksLikeJava(id);
+    const presenceOf = await readPresences(registry, jobName, states, keepsItsNode);
     const self: Searcher = { instanceId, itemCount, failover, underway: this.#underway };
     return states.map((state) => ({ state, verdict: verdictOn(state, presenceOf, self) }));
   }

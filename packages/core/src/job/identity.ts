@@ -52,6 +52,14 @@ export function serverIpOf(instanceId: string): string {
   return end < 0 ? instanceId : instanceId.slice(0, end);
 }
 
+/**
+ * Whether an instance is one of a Java member, going by its id: Java's ends with the bare process id, ours does not unless
+ * somebody sets it so.
+ */
+export function looksLikeJava(instanceId: string): boolean {
+  return /^\d+$/.test(instanceId.slice(instanceId.indexOf(ID_DELIMITER) + ID_DELIMITER.length));
+}
+
 function parseInstanceId(instanceId: string): Omit<InstanceIdentity, 'labels'> {
   const [serverIp, suffix, ...more] = instanceId.split(ID_DELIMITER);
   if (serverIp && suffix && more.length === 0 && !instanceId.includes('/')) return { instanceId, serverIp };

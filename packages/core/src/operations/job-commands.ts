@@ -8,7 +8,7 @@ import { ElasticJobError, messageOf, OperationError } from '../foundation/errors
 import type { Logger } from '../foundation/logger.js';
 import { defineJob } from '../job/define-job.js';
 import type { JobDefinition } from '../job/definition.js';
-import { serverIpOf } from '../job/identity.js';
+import { looksLikeJava, serverIpOf } from '../job/identity.js';
 import type { JobOptions } from '../job/job-options.js';
 import type { Registry, RegistryNode } from '../registry/registry.js';
 import { nameOf } from '../registry/registry-path.js';
@@ -19,7 +19,7 @@ import { configurationConflict } from './configuration-conflict.js';
 import { type ConfigurationDifference, configurationDifferences } from './configuration-difference.js';
 import { type Edited, editConfiguration } from './configuration-edit.js';
 import { invalidArgument } from './invalid-argument.js';
-import { childNodes, looksLikeJava } from './job-reading.js';
+import { childNodes } from './job-reading.js';
 import { changeValue, makeNode, type NodeChange, putValue, removeNode } from './node-changes.js';
 import { maskSecrets } from './sensitive-values.js';
 import { cancelRuns, type TriggerCancellation } from './trigger-cancellation.js';

@@ -3,7 +3,7 @@ import { decodeJobConfig } from '../coordination/job-yaml.js';
 import { isPausedAt, type Pause } from '../coordination/pause.js';
 import type { Clock } from '../foundation/clock.js';
 import type { JobDefinition } from '../job/definition.js';
-import { type InstanceLabels, serverIpOf } from '../job/identity.js';
+import { type InstanceLabels, looksLikeJava, serverIpOf } from '../job/identity.js';
 import type { Registry } from '../registry/registry.js';
 import { mapBounded } from './bounded-reader.js';
 import { type Catalogue, isName, JOBS_AT_ONCE } from './catalogue.js';
@@ -18,14 +18,7 @@ import {
   type JobHealth,
   jobHealth,
 } from './job-health.js';
-import {
-  type IgnoredNode,
-  type ItemChoice,
-  type ItemReading,
-  type JobReading,
-  looksLikeJava,
-  readJob,
-} from './job-reading.js';
+import { type IgnoredNode, type ItemChoice, type ItemReading, type JobReading, readJob } from './job-reading.js';
 import { type PlannedFires, plannedFires } from './planned-fires.js';
 import { maskProps, maskSecrets } from './sensitive-values.js';
 import { listTriggers, readTrigger, type TriggerReport, type TriggerSummary, untilOver } from './trigger-report.js';

@@ -4,7 +4,7 @@ import { decodeInstance } from '../coordination/instance-yaml.js';
 import { itemNamed, jobPath, layout } from '../coordination/job-layout.js';
 import { decodeJobConfig, type StoredJobConfig } from '../coordination/job-yaml.js';
 import { decodePause, type Pause } from '../coordination/pause.js';
-import { ID_DELIMITER, type InstanceLabels, serverIpOf } from '../job/identity.js';
+import { type InstanceLabels, serverIpOf } from '../job/identity.js';
 import type { ChildList, RegistryNode } from '../registry/registry.js';
 import { nameOf } from '../registry/registry-path.js';
 import type { NodeReader } from './bounded-reader.js';
@@ -127,14 +127,6 @@ export async function readJob(reader: NodeReader, jobName: string, items: ItemCh
     pause: pause === null ? null : decodePause(pause.value),
     ignored,
   };
-}
-
-/**
- * Whether an instance is one of a Java member, going by its id: Java's ends with the bare process id, ours does not unless
- * somebody sets it so.
- */
-export function looksLikeJava(instanceId: string): boolean {
-  return /^\d+$/.test(instanceId.slice(instanceId.indexOf(ID_DELIMITER) + ID_DELIMITER.length));
 }
 
 /** The nodes below one; those that go in the meantime are left out. */

@@ -6,10 +6,11 @@ import type { TriggerRecord } from '../coordination/trigger-record.js';
 import { requestTrigger } from '../coordination/trigger-request.js';
 import { OperationError } from '../foundation/errors.js';
 import type { JobDefinition } from '../job/definition.js';
+import { looksLikeJava } from '../job/identity.js';
 import type { Registry } from '../registry/registry.js';
 import type { Catalogue } from './catalogue.js';
 import { invalidArgument } from './invalid-argument.js';
-import { looksLikeJava, readJob } from './job-reading.js';
+import { readJob } from './job-reading.js';
 
 /** What is to be run, and with what. */
 export interface TriggerOptions {
