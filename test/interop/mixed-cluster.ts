@@ -14,6 +14,8 @@ import {
 import { MemoryTraceSink } from '@elasticjob/core/testing';
 import { JAVA_JOB, type JavaEvent, type JavaJob, type JavaMember, startJava } from '@elasticjob/interop';
 import { startProxy, type TcpProxy } from '@elasticjob/test-support';
+import { jobPath, layout } from '../../packages/core/src/coordination/job-layout.js';
+import { untilAbsent } from '../../packages/core/src/coordination/node-absence.js';
 import { deferred } from '../../packages/core/src/foundation/deferred.js';
 import { SessionRegistry } from '../../packages/core/src/registry/session-registry.js';
 import { driverOf } from '../zookeeper/drivers.js';
@@ -189,16 +191,31 @@ export class MixedCluster {
 
   /**
    * The same under a Java leader whose job does not fire by itself: it assigns items when it is to run. Whom it overlooks
-   * because it was assigning when they came asks for items later, and then it is to run once more.
+   * because it was assigning when they came asks for items later, and then it is to run once more. Told to while it runs,
+   * it would drop that without a word: each of its runs is waited for.
    */
   async sharedBy(java: JavaNode, ...members: readonly { readonly instanceId: string }[]): Promise<void> {
-    const isAsked = (): boolean => this.nodes.flags.includes('necessary');
     for (;;) {
-      await this.until(() => this.#isShared(members) || isAsked());
+      await this.until(() => this.#isShared(members) || this.nodes.flags.includes('necessary'));
       if (this.#isShared(members)) return;
+      const toldAt = Date.now();
       await java.lifecycle.trigger(JOB);
-      await this.until(() => !isAsked());
+      await this.#ranItsItems(java.instanceId, toldAt);
     }
+  }
+
+  /** Resolves when the items of a member have run since and their marks, the last that there is of a run, are gone. */
+  async #ranItsItems(instanceId: string, since: number): Promise<void> {
+    const hasRun = (item: number): boolean =>
+      this.runs.some(
+        (run) => run.by === instanceId && run.item === item && run.beganAt >= since && run.endedAt !== null,
+      );
+    await this.until(() => {
+      const items = this.nodes.itemsOf(instanceId);
+      return items.length > 0 && items.every(hasRun);
+    });
+    const marks = this.nodes.itemsOf(instanceId).map((item) => jobPath(JOB, layout.running(item)));
+    await Promise.all(marks.map((mark) => untilAbsent(this.operator, mark)));
   }
 
   #isShared(members: readonly { readonly instanceId: string }[]): boolean {

@@ -37,9 +37,10 @@ const takenOver = (...workers: readonly WorkerProcess[]): Message[] =>
 async function holdNextFire(worker: WorkerProcess): Promise<Message[]> {
   worker.write('hold');
   await cluster.until(() => worker.has('told'));
-  const before = worker.of('started').length;
-  await cluster.until(() => worker.of('started').length === before + worker.items.length);
-  return worker.of('started').slice(before);
+  const told = worker.of('told')[0]?.at ?? 0;
+  const held = (): Message[] => worker.of('started').filter(({ scheduledAt = 0 }) => scheduledAt > told);
+  await cluster.until(() => held().length === worker.items.length);
+  return held();
 }
 
 /** Resolves when every item has been run for a fire that is planned after now. */

@@ -48,7 +48,7 @@ describe('processes', () => {
     const asleep = b.items;
     b.write('hold');
     await cluster.until(() => b.has('told'));
-    const told = Date.now();
+    const told = b.of('told')[0]?.at ?? 0;
     await cluster.until(() => b.of('begin').filter(({ scheduledAt = 0 }) => scheduledAt > told).length === 3);
     b.signal('SIGSTOP');
     await cluster.until(() => a.items.length === 6);

@@ -4,14 +4,14 @@
 //
 // The last is a JSON text: options of the job, and `client`.
 //
-// A line `hold` on its input makes every later run last until its signal aborts; `work` ends that.
+// A line `hold` on its input makes the runs of every fire after that moment last until their signal aborts; `work` ends that.
 import { createInterface } from 'node:readline';
 import { createEngine, defineJob, silentLogger } from '../../packages/core/dist/index.js';
 
 const [connectString, namespace, instanceId, work = '50', more = '{}'] = process.argv.slice(2);
 const { client = 'wire', ...job } = JSON.parse(more);
 const tell = (message) => process.stdout.write(`${JSON.stringify({ ...message, t: Date.now() })}\n`);
-let hold = false;
+let holdsAfter = Number.POSITIVE_INFINITY;
 
 const traces = {
   emit(event) {
@@ -37,7 +37,7 @@ async function execute({ shardingItem: item, scheduledAt, signal, fencingToken }
       tell({ kind: 'aborted', item, reason: signal.reason.code, at: Date.now() });
       reject(signal.reason);
     });
-    if (!hold) setTimeout(resolve, Number(work));
+    if (scheduledAt <= holdsAfter) setTimeout(resolve, Number(work));
   });
   tell({ kind: 'end', item, scheduledAt, at: Date.now() });
 }
@@ -61,8 +61,9 @@ process.on('unhandledRejection', (error) => {
   process.exit(3);
 });
 createInterface({ input: process.stdin }).on('line', (line) => {
-  hold = line === 'hold';
-  tell({ kind: 'told', hold });
+  const at = Date.now();
+  holdsAfter = line === 'hold' ? at : Number.POSITIVE_INFINITY;
+  tell({ kind: 'told', at });
 });
 
 await engine.start();

@@ -251,7 +251,10 @@ export const PLANTS: readonly Plant[] = [
     defect: 'an instance that leaves takes away the mark of a run that it lost with a former session',
     file: 'coordination/running-marks.js',
     seed: 212,
-    edits: [{ from: 'if (this.#lasting.get(item) !== witness)', to: 'if (item < 0)' }],
+    edits: [
+      { from: 'if (this.#lasting.get(item) !== witness)', to: 'if (item < 0)' },
+      { from: 'known === this.registry.session.id', to: "typeof known === 'bigint'" },
+    ],
   },
   {
     name: 'trigger-gone-at-its-start',
