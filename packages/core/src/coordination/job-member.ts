@@ -1,6 +1,5 @@
 import { LazyAbort, SessionLostError, StoppedError } from '../foundation/abort.js';
 import type { Clock, Timer } from '../foundation/clock.js';
-import { deferred } from '../foundation/deferred.js';
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
 import { TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
@@ -14,6 +13,7 @@ import { jobPath, layout, type ServerStatus } from './job-layout.js';
 import { availableMembers, isResharding, type JobView, jobView, NO_INTEREST, viewSelection } from './job-view.js';
 import { KnownAssignment } from './known-assignment.js';
 import { campaign, resign } from './leader-election.js';
+import { depart } from './member-departure.js';
 import { Membership } from './membership.js';
 import { Patience } from './patience.js';
 import { failoverSigns, leads, type Reaction, react, type Self, type ShardingGoal } from './reactions.js';
@@ -97,7 +97,6 @@ export class JobMember {
   readonly #membership: Membership;
   readonly #known: KnownAssignment;
   readonly #tasks: TaskGroup;
-  readonly #lateLeave: TaskGroup;
   /** Since when this instance is overlooked. */
   readonly #overlooked: Patience;
   readonly #goneServers = new GoneServers();
@@ -109,7 +108,6 @@ export class JobMember {
   ) {
     const { registry, clock, identity, logger } = services;
     this.#tasks = new TaskGroup(logger);
-    this.#lateLeave = new TaskGroup(logger);
     this.#membership = new Membership(registry, clock, jobName, identity);
     this.#known = new KnownAssignment(registry, jobName, identity.instanceId);
     this.#overlooked = new Patience(clock, () => this.wake());
@@ -234,9 +232,9 @@ export class JobMember {
     this.#forgetSession();
     if (runsOn) this.#abortWithSession();
     this.#watch?.close();
-    // Also in a session it is not registered in yet: it may be about to be.
-    if (this.services.registry.session.state === 'connected') await this.#deregister();
-    else this.#deregisterWhenBack();
+    const { registry, logger } = this.services;
+    const atRest = (): Promise<void> => this.#tasks.drained();
+    await depart({ registry, logger, jobName: this.jobName, membership: this.#membership, atRest });
   }
 
   #abortWithSession(): void {
@@ -244,34 +242,6 @@ export class JobMember {
       if (state !== 'lost' && state !== 'closed') return;
       undo();
       this.#sessionAbort.abort(new SessionLostError());
-    });
-  }
-
-  async #deregister(): Promise<void> {
-    try {
-      if (await this.#atRest()) {
-        await resign(this.services.registry, this.jobName);
-        await this.#membership.leave();
-        return;
-      }
-    } catch (error) {
-      if (!ElasticJobError.is(error) || !error.retryable) throw error;
-      this.services.logger.warn('the connection was lost while this instance left the job', {
-        error: messageOf(error),
-      });
-    }
-    this.#deregisterWhenBack();
-  }
-
-  /**
-   * The session may go on for other jobs: its nodes of this one, and those that a request under way still makes, are
-   * removed when the connection comes back to it.
-   */
-  #deregisterWhenBack(): void {
-    const undo = this.services.registry.onSession(({ state }) => {
-      if (state === 'suspended') return;
-      undo();
-      if (state === 'connected') this.#lateLeave.run('late leave', () => this.#deregister());
     });
   }
 
@@ -337,23 +307,6 @@ export class JobMember {
   /** A question to be asked later, after a mark was made: is the assignment as known now still the one to act on? */
   currency(): () => boolean {
     return this.#known.currency(this.#watch);
-  }
-
-  /**
-   * Resolves to `true` when nothing is under way any more that could make this instance leader or member again, or with
-   * which it still acts as one; to `false` when the connection is gone before: then nothing can be undone yet, and what
-   * is under way may go on with the next connection.
-   */
-  async #atRest(): Promise<boolean> {
-    const disconnected = deferred<false>();
-    const undo = this.services.registry.onSession(({ state }) => {
-      if (state !== 'connected') disconnected.resolve(false);
-    });
-    try {
-      return await Promise.race([this.#tasks.drained().then(() => true), disconnected.promise]);
-    } finally {
-      undo();
-    }
   }
 
   // ---- session -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,67 @@
+import { deferred } from '../foundation/deferred.js';
+import { ElasticJobError, messageOf } from '../foundation/errors.js';
+import { TaskGroup } from '../foundation/lifecycle.js';
+import type { Logger } from '../foundation/logger.js';
+import type { Registry } from '../registry/registry.js';
+import { resign } from './leader-election.js';
+import type { Membership } from './membership.js';
+
+/** Who departs from which job. */
+export interface Departing {
+  readonly registry: Registry;
+  readonly logger: Logger;
+  readonly jobName: string;
+  readonly membership: Membership;
+  /**
+   * Resolves when nothing is under way any more that could make this instance leader or member again, or with which it
+   * still acts as one.
+   */
+  readonly atRest: () => Promise<void>;
+}
+
+/**
+ * Gives up leadership and membership. While the connection is gone nothing can be given up: the nodes go with the session,
+ * or, since that may go on for other jobs, are removed when the connection comes back to it.
+ */
+export async function depart(departing: Departing): Promise<void> {
+  // Also in a session it is not registered in yet: it may be about to be.
+  if (departing.registry.session.state === 'connected') await deregister(departing);
+  else deregisterWhenBack(departing);
+}
+
+async function deregister(departing: Departing): Promise<void> {
+  const { registry, logger, jobName, membership } = departing;
+  try {
+    if (await restsWhileConnected(departing)) {
+      await resign(registry, jobName);
+      await membership.leave();
+      return;
+    }
+  } catch (error) {
+    if (!ElasticJobError.is(error) || !error.retryable) throw error;
+    logger.warn('the connection was lost while this instance left the job', { error: messageOf(error) });
+  }
+  deregisterWhenBack(departing);
+}
+
+/** Those nodes too that a request under way still makes. */
+function deregisterWhenBack(departing: Departing): void {
+  const undo = departing.registry.onSession(({ state }) => {
+    if (state === 'suspended') return;
+    undo();
+    if (state === 'connected') new TaskGroup(departing.logger).run('late leave', () => deregister(departing));
+  });
+}
+
+/** Resolves to `false` when the connection is gone before: what is under way may go on with the next one. */
+async function restsWhileConnected({ registry, atRest }: Departing): Promise<boolean> {
+  const disconnected = deferred<false>();
+  const undo = registry.onSession(({ state }) => {
+    if (state !== 'connected') disconnected.resolve(false);
+  });
+  try {
+    return await Promise.race([atRest().then(() => true), disconnected.promise]);
+  } finally {
+    undo();
+  }
+}
