@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock, settle } from '../foundation/clock.js';
 import { MemoryServer } from '../registry/memory-server.js';
 import type { Registry } from '../registry/registry.js';
+import { decodeAnnouncement, encodeAnnouncement } from './crash-announcement.js';
 import type { DropReason } from './crashed-run.js';
 import { type CrashedRun, Failover, type FailoverSearch } from './failover.js';
 
@@ -334,6 +335,78 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
       { item: 0, from: DEAD, markedAt: 1000 },
     ]);
     expect(await nodes()).toEqual([]);
+  });
+
+  it('has each of several runs executed that crashed one after the other, although their takers die', async () => {
+    const LATER = '10.0.0.4@-@later';
+    await other.put(MARK, DEAD);
+    const heir = another();
+    const heirs = (signs: string): Promise<void> =>
+      heir.search({ signs, failover: true, itemCount: 9, instances: 1, signal: new AbortController().signal });
+    await heirs('1:0');
+    // Two were faster, one after the other, and die as well; so does who has taken the first run over.
+    await other.put(MARK, LATER);
+    for (const node of ['instances', 'extension/sessions']) await other.remove(`job/${node}/${OTHER}`);
+    await other.remove('job/sharding/0/failover');
+    await search();
+    expect(taken.slice(1)).toEqual([{ item: 0, from: OTHER, markedAt: 1000 }]);
+    expect(await nodes()).toEqual(['failover', 'failovering', 'announced 0']);
+    await clock.advance(1000);
+    await other.put(MARK, '10.0.0.5@-@last');
+    failover.giveBack(0);
+    await search({ signs: '2:0' });
+    await failover.conclude(0);
+    await search({ signs: '3:0' });
+    await failover.conclude(0);
+    await search({ signs: '4:0' });
+    await failover.conclude(0);
+    expect(taken.slice(2)).toEqual([
+      { item: 0, from: OTHER, markedAt: 1000 },
+      { item: 0, from: '10.0.0.5@-@last', markedAt: 2000 },
+      { item: 0, from: LATER, markedAt: 1000 },
+    ]);
+    expect(await nodes()).toEqual([]);
+  });
+
+  it('leaves what waits behind a run whose taker dies while it executes it', async () => {
+    await other.put(
+      'job/leader/failover/items/0',
+      encodeAnnouncement({ runs: [{ from: DEAD, markedAt: 7 }], behind: OTHER }),
+    );
+    await other.put(MARK, OTHER);
+    await other.put('job/sharding/0/failovering', OTHER);
+    for (const node of ['instances', 'extension/sessions']) await other.remove(`job/${node}/${OTHER}`);
+    await search();
+    expect(await nodes()).toEqual(['failover', 'failovering', 'announced 0']);
+    await failover.conclude(0);
+    await search({ signs: '2:0' });
+    await failover.conclude(0);
+    expect(taken).toEqual([
+      { item: 0, from: OTHER, markedAt: 1000 },
+      { item: 0, from: DEAD, markedAt: 7 },
+    ]);
+    expect(await nodes()).toEqual([]);
+  });
+
+  it('gives a run back before those that wait behind it', async () => {
+    await other.put(MARK, OTHER);
+    await other.put(
+      'job/leader/failover/items/0',
+      encodeAnnouncement({ runs: [{ from: DEAD, markedAt: 7 }], behind: null }),
+    );
+    for (const node of ['instances', 'extension/sessions']) await other.remove(`job/${node}/${OTHER}`);
+    await search();
+    failover.giveBack(0);
+    await failover.withdraw();
+    expect(await nodes()).toEqual(['announced 0']);
+    const { value = '' } = (await other.read('job/leader/failover/items/0')) ?? {};
+    expect(decodeAnnouncement(value, 0)).toEqual({
+      runs: [
+        { from: OTHER, markedAt: 1000 },
+        { from: DEAD, markedAt: 7 },
+      ],
+      behind: null,
+    });
   });
 
   it('executes what it has taken over when it turns out that whose mark is in the way has crashed and come back', async () => {

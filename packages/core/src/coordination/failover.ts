@@ -2,7 +2,13 @@ import { ElasticJobError, RegistryError } from '../foundation/errors.js';
 import { RareMap, RareSet } from '../foundation/rare-map.js';
 import { looksLikeJava } from '../job/identity.js';
 import type { Operation, Registry, RegistryNode } from '../registry/registry.js';
-import { decodeAnnouncement, encodeAnnouncement } from './crash-announcement.js';
+import {
+  type AnnouncedRun,
+  type CrashAnnouncement,
+  decodeAnnouncement,
+  encodeAnnouncement,
+} from './crash-announcement.js';
+import { crashedRuns } from './crash-order.js';
 import {
   type DropReason,
   fairShare,
@@ -19,12 +25,8 @@ import { untilAbsent, untilNode } from './node-absence.js';
 import { FAILOVER_OFF } from './reactions.js';
 
 /** A run that its instance began and will not end. */
-export interface CrashedRun {
+export interface CrashedRun extends AnnouncedRun {
   readonly item: number;
-  /** The instance that ran it; `null` if nobody knows any more. */
-  readonly from: string | null;
-  /** When it was marked, by the registry's clock, epoch milliseconds; later if nobody knows any more. */
-  readonly markedAt: number;
 }
 
 /** What an instance has room for. */
@@ -61,6 +63,11 @@ export interface FailoverSearch {
   /** How many instances share what there is. */
   readonly instances: number;
   readonly signal: AbortSignal;
+}
+
+/** What is announced of an item, and the version of the node. */
+interface Announced extends CrashAnnouncement {
+  readonly version: number;
 }
 
 interface Judged {
@@ -177,8 +184,20 @@ export class Failover {
     await Promise.allSettled([this.#acting]);
     for (const item of this.#taken.keys()) {
       const run = this.#underway.has(item) ? undefined : this.#taken.get(item);
-      if (run !== undefined) await this.registry.ensure(this.#at(layout.failoverItem(item)), encodeAnnouncement(run));
+      if (run !== undefined) await this.#return(run);
       await this.#conclude(item);
+    }
+  }
+
+  /** Announces the run before those that wait behind it. Until the note of it is gone, the first is the one it stands for. */
+  async #return({ item, from, markedAt }: CrashedRun): Promise<void> {
+    const path = this.#at(layout.failoverItem(item));
+    for (let told = false; !told; ) {
+      const found = await this.#announcedAt(item);
+      const value = encodeAnnouncement({ runs: [{ from, markedAt }, ...(found?.runs ?? [])], behind: null });
+      if (found === null) told = (await this.registry.create(path, value, 'persistent')).created;
+      else if (found.behind !== this.instanceId) return;
+      else told = (await this.registry.write(path, value, found.version)).written;
     }
   }
 
@@ -273,20 +292,17 @@ export class Failover {
   }
 
   async #take(state: ItemState): Promise<CrashedRun> {
-    const { item, announced } = state;
-    const next = laterRun(state);
-    const isMoreToCome = next !== null || (await this.#isAnotherAnnounced(state));
-    const run = await this.#describe(next === null ? state : { ...state, mark: null });
+    const { item } = state;
+    const { found, run, rest } = await this.#crashed(state);
     // Before it is known whether it worked: if the answer is lost, the next search finds it signed.
     this.#taken.set(item, run);
-    const [note, announcement] = [this.#at(layout.failovering(item)), this.#at(layout.failoverItem(item))];
     const signing = this.#commit([
-      announced ? [] : [announcing(announcement, next ?? run)],
+      this.#announce(item, found, { runs: [run, ...rest], behind: null }),
       this.#removals(state),
       // First what decides whose it is.
-      [{ kind: 'create', path: note, value: this.instanceId, mode: 'persistent' }],
+      [{ kind: 'create', path: this.#at(layout.failovering(item)), value: this.instanceId, mode: 'persistent' }],
       [{ kind: 'create', path: this.#at(layout.failover(item)), value: this.instanceId, mode: 'ephemeral' }],
-      isMoreToCome ? [] : [{ kind: 'remove', path: announcement }],
+      [this.#announceRest(item, rest)],
     ]);
     await signing.catch((error: unknown) => {
       if (ElasticJobError.is(error, 'REGISTRY_FAILURE')) this.#taken.delete(item);
@@ -295,26 +311,17 @@ export class Failover {
     return run;
   }
 
-  /** Whether the announcement is not that of the run whose mark stands there: somebody gave that one back. */
-  async #isAnotherAnnounced({ item, mark, takeover, announced }: ItemState): Promise<boolean> {
-    if (!announced || mark === null || takeover !== null) return false;
-    const node = await this.registry.read(this.#at(layout.failoverItem(item)));
-    if (node === null) return false;
-    const { from, markedAt } = decodeAnnouncement(node.value, node.stat.ctime);
-    return from !== null && (from !== mark.instanceId || markedAt !== mark.ctime);
-  }
-
   async #resume(state: ItemState): Promise<CrashedRun> {
-    const { item, mark, announced } = state;
-    const next = laterRun(state);
-    const run = this.#taken.get(item) ?? (await this.#describe(next === null ? state : { ...state, mark: null }));
+    const { item, mark } = state;
+    const { found, run: first, rest } = await this.#crashed(state);
+    const run = this.#taken.get(item) ?? first;
     this.#taken.set(item, run);
     await this.#sign(this.#at(layout.failover(item)));
-    const announcement = this.#at(layout.failoverItem(item));
+    const isOver = found !== null && rest.length === 0;
     await this.#commit([
-      next === null || announced ? [] : [announcing(announcement, next)],
+      rest.length === 0 ? [] : this.#announce(item, found, { runs: rest, behind: this.instanceId }),
       this.#removals({ item, mark, takeover: null }),
-      next === null && announced ? [{ kind: 'remove', path: announcement }] : [],
+      isOver ? [this.#announceRest(item, rest)] : [],
     ]);
     return run;
   }
@@ -329,10 +336,11 @@ export class Failover {
   }
 
   async #drop({ state, verdict }: Judged): Promise<void> {
-    const run = await this.#describe(state);
-    const announcement: Operation = { kind: 'remove', path: this.#at(layout.failoverItem(state.item)) };
-    await this.#commit([this.#removals(state), state.announced ? [announcement] : []]);
-    if (verdict.kind === 'drop') this.hooks.onDropped(run, verdict.reason);
+    const { item, announced } = state;
+    const { run, rest } = await this.#crashed(state);
+    await this.#commit([this.#removals(state), announced ? [this.#announceRest(item, [])] : []]);
+    if (verdict.kind !== 'drop') return;
+    for (const one of [run, ...rest]) this.hooks.onDropped({ item, ...one }, verdict.reason);
   }
 
   /** The dead's nodes, in the versions that were read. */
@@ -342,12 +350,37 @@ export class Failover {
     return [...removal(layout.running(item), mark), ...removal(layout.failovering(item), takeover)];
   }
 
-  async #describe({ item, mark, takeover }: ItemState): Promise<CrashedRun> {
-    const node = mark ?? takeover;
-    if (node !== null) return crashedRun(item, node);
-    const announcement = await this.registry.read(this.#at(layout.failoverItem(item)));
-    if (announcement === null) throw interfered(this.#at(layout.failoverItem(item)), 'NO_NODE');
-    return { item, ...decodeAnnouncement(announcement.value, announcement.stat.ctime) };
+  /** The crashed run that is the next to be executed again, and those after it. */
+  async #crashed(state: ItemState): Promise<{
+    readonly found: Announced | null;
+    readonly run: CrashedRun;
+    readonly rest: readonly AnnouncedRun[];
+  }> {
+    const { item, announced } = state;
+    const found = announced ? await this.#announcedAt(item) : null;
+    const [first, ...rest] = crashedRuns(state, found);
+    if (first === undefined) throw interfered(this.#at(layout.failoverItem(item)), 'NO_NODE');
+    return { found, run: { item, ...first }, rest };
+  }
+
+  async #announcedAt(item: number): Promise<Announced | null> {
+    const node = await this.registry.read(this.#at(layout.failoverItem(item)));
+    return node === null ? null : { ...decodeAnnouncement(node.value, node.stat.ctime), version: node.stat.version };
+  }
+
+  /** Makes the announcement tell this, if it does not. */
+  #announce(item: number, found: Announced | null, announcement: CrashAnnouncement): Operation[] {
+    const path = this.#at(layout.failoverItem(item));
+    const value = encodeAnnouncement(announcement);
+    if (found === null) return [{ kind: 'create', path, value, mode: 'persistent' }];
+    return encodeAnnouncement(found) === value ? [] : [{ kind: 'write', path, value, version: found.version }];
+  }
+
+  /** After this instance has signed for one run, those that are left wait behind it. */
+  #announceRest(item: number, rest: readonly AnnouncedRun[]): Operation {
+    const path = this.#at(layout.failoverItem(item));
+    if (rest.length === 0) return { kind: 'remove', path };
+    return { kind: 'write', path, value: encodeAnnouncement({ runs: rest, behind: this.instanceId }) };
   }
 
   /**
@@ -356,11 +389,11 @@ export class Failover {
    * run it tells of turns out to have ended.
    */
   async #commit(stages: readonly (readonly Operation[])[]): Promise<void> {
-    const [[announcement] = [], [removal] = []] = stages;
+    const [[announcement] = [], [removal, ...more] = []] = stages;
     const result = await this.registry.commit(stages.filter((stage) => stage.length > 0));
     if (result.committed) return;
     const { operation, reason } = result;
-    const hasEnded = removal?.kind === 'remove' && operation.path === removal.path;
+    const hasEnded = removal?.kind === 'remove' && operation.path === removal.path && more.length === 0;
     if (hasEnded && announcement?.kind === 'create' && !this.registry.capabilities.atomicCommit)
       await this.registry.remove(announcement.path);
     throw interfered(operation.path, reason);
@@ -416,23 +449,6 @@ export class Failover {
   #at(path: string): string {
     return jobPath(this.jobName, path);
   }
-}
-
-/**
- * A run that crashed before one that was taken over could begin: somebody else's mark was in its way. It is announced, and
- * executed after that.
- */
-function laterRun({ item, mark, takeover }: ItemState): CrashedRun | null {
-  if (mark === null || takeover === null || mark.instanceId === takeover.instanceId) return null;
-  return crashedRun(item, mark);
-}
-
-function announcing(path: string, run: CrashedRun): Operation {
-  return { kind: 'create', path, value: encodeAnnouncement(run), mode: 'persistent' };
-}
-
-function crashedRun(item: number, { instanceId, ctime }: SignedNode): CrashedRun {
-  return { item, from: instanceId, markedAt: ctime };
 }
 
 function interfered(path: string, reason: string): RegistryError {
