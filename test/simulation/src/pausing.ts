@@ -49,7 +49,11 @@ function command(world: World, asker: SimulatedProcess, job: SimulatedJob): void
 function follow(world: World, asker: SimulatedProcess, told: string, kind: string, asked: Promise<unknown>): void {
   world.history.note(asker.name, () => told);
   world.history.count(kind);
-  asked.catch((error: unknown) => {
+  const command = { asker };
+  world.commands.add(command);
+  const ended = (): void => void world.commands.delete(command);
+  asked.then(ended, (error: unknown) => {
+    ended();
     if (!ElasticJobError.is(error)) throw error;
     world.history.note(asker.name, () => `${told}: ${error.code}`);
   });

@@ -6,6 +6,8 @@ export function unrest(world: World): string[] {
   if (world.processes.some((process) => process.leaving && !process.gone)) return ['somebody is still leaving'];
   const deceived = world.living.find(({ driver }) => driver.deceived);
   if (deceived !== undefined) return [`${deceived.name} does not know yet that its connection is broken`];
+  for (const { asker } of world.commands)
+    if (world.living.includes(asker)) return [`a command of ${asker.name} has not been answered`];
   return world.jobs.flatMap((job) => unrestOf(world, job));
 }
 

@@ -84,6 +84,8 @@ export class World implements Witness {
   readonly triggering: Pace;
   /** Likewise of pauses. */
   readonly pausing: Pace;
+  /** Commands that have not been answered. */
+  readonly commands = new Set<{ readonly asker: SimulatedProcess }>();
   /** When everybody leaves: drawn apart too. */
   readonly closing: Closing;
   /** Jobs whose nodes somebody edited by hand in a way that docs/guarantees.md does not cover. */

@@ -54,27 +54,37 @@ describe('what is to be done about an item', () => {
     ['to take the run over of one that is gone', { mark: signed('dead') }, { kind: 'take' }],
     ['to take it over from one that had taken it over', { takeover: signed('dead') }, { kind: 'take' }],
     ['to take over what was announced', { announced: true }, { kind: 'take' }],
-    ['to leave what another one has taken', { takeover: signed('live'), announced: true }, { kind: 'nothing' }],
+    ['to leave what another one has taken', { takeover: signed('live') }, { kind: 'nothing' }],
     [
-      'to leave what another one is just taking, step by step',
+      'to leave what another one has taken, and come back to what is announced besides',
       { takeover: signed('live'), mark: signed('dead'), announced: true },
-      { kind: 'nothing' },
+      { kind: 'wait', until: 'untaken', isLeaving: false },
+    ],
+    [
+      'to wait for one that leaves, in case it dies with what it has taken',
+      { takeover: signed('leaving') },
+      { kind: 'wait', until: 'untaken', isLeaving: true },
     ],
     ['to go on with what it took itself', { takeover: signed('me') }, { kind: 'resume' }],
     [
       'to wait with what it took itself for a run in between',
       { takeover: signed('me'), mark: signed('live') },
-      { kind: 'wait', until: 'unmarked' },
+      { kind: 'wait', until: 'unmarked', isLeaving: false },
     ],
     [
       'to wait for a run in between before it takes anything',
       { announced: true, mark: signed('live', 10n, true) },
-      { kind: 'wait', until: 'unmarked' },
+      { kind: 'wait', until: 'unmarked', isLeaving: false },
     ],
     [
       'to wait for one that leaves, in case it dies before it has ended its run',
       { mark: signed('leaving') },
-      { kind: 'wait', until: 'unwitnessed' },
+      { kind: 'wait', until: 'unmarked', isLeaving: true },
+    ],
+    [
+      'to wait for one that leaves before it takes anything',
+      { announced: true, mark: signed('leaving') },
+      { kind: 'wait', until: 'unmarked', isLeaving: true },
     ],
   ])('is %s', (_, state, expected) => expect(verdict(state)).toEqual(expected));
 

@@ -54,8 +54,11 @@ export type Verdict =
   | { readonly kind: 'resume' }
   /** Take the marks away; nobody is to execute it. */
   | { readonly kind: 'drop'; readonly reason: DropReason }
-  /** Look again when the mark, or the witness of its owner, has gone. */
-  | { readonly kind: 'wait'; readonly until: 'unmarked' | 'unwitnessed' };
+  /**
+   * Look again when the mark, or the note of the takeover, has gone. `isLeaving`: also when the witness of its instance has,
+   * which is not registered any more, so that nothing else would tell of its end.
+   */
+  | { readonly kind: 'wait'; readonly until: 'unmarked' | 'untaken'; readonly isLeaving: boolean };
 
 /**
  * Whether what a node stands for has ended without a word: nobody is there who could remove it. An instance is there as
@@ -72,15 +75,23 @@ export function isDead(node: SignedNode, { registered, witnessed, since }: Prese
 export function verdictOn(state: ItemState, presenceOf: (instanceId: string) => Presence, self: Searcher): Verdict {
   const { item, mark, takeover, announced } = state;
   const isOver = (node: SignedNode): boolean => isDead(node, presenceOf(node.instanceId));
+  const isLeaving = ({ ephemeral, instanceId }: SignedNode): boolean =>
+    !ephemeral && !presenceOf(instanceId).registered;
   const marked = mark !== null && !isOver(mark);
+  const untilGone = (until: 'unmarked' | 'untaken', node: SignedNode): Verdict => ({
+    kind: 'wait',
+    until,
+    isLeaving: isLeaving(node),
+  });
   if (takeover !== null && !isOver(takeover)) {
-    if (takeover.instanceId !== self.instanceId || self.underway.has(item)) return { kind: 'nothing' };
-    return marked ? { kind: 'wait', until: 'unmarked' } : { kind: 'resume' };
+    const isOthers = takeover.instanceId !== self.instanceId;
+    // What it leaves behind, or gives back, is for others once its note is gone.
+    if (isOthers && (announced || isLeaving(takeover))) return untilGone('untaken', takeover);
+    if (isOthers || self.underway.has(item)) return { kind: 'nothing' };
+    return marked ? untilGone('unmarked', mark) : { kind: 'resume' };
   }
   const crashed = announced || takeover !== null || (mark !== null && !marked);
-  if (marked && crashed) return { kind: 'wait', until: 'unmarked' };
-  if (marked && !presenceOf(mark.instanceId).registered && !mark.ephemeral)
-    return { kind: 'wait', until: 'unwitnessed' };
+  if (marked && (crashed || isLeaving(mark))) return untilGone('unmarked', mark);
   if (!crashed) return { kind: 'nothing' };
   const reason = dropReason(state, self);
   return reason === null ? { kind: 'take' } : { kind: 'drop', reason };

@@ -409,6 +409,26 @@ describe.each([true, false])('a search for crashed runs, with transactions: %s',
     });
   });
 
+  it.each([
+    ['gives a run back in this moment', 'job/sharding/0/failovering', DEAD],
+    ['was told to leave, and dies with what it has taken', `job/extension/sessions/${OTHER}`, OTHER],
+  ])('comes back when somebody %s', async (_, gone, from) => {
+    await other.put('job/sharding/0/failovering', OTHER);
+    if (from === DEAD) {
+      const announcement = encodeAnnouncement({ runs: [{ from: DEAD, markedAt: 7 }], behind: null });
+      await other.put('job/leader/failover/items/0', announcement);
+    }
+    await other.remove(`job/instances/${OTHER}`);
+    await search();
+    await settle();
+    expect([taken, failover.searched]).toEqual([[], '0:0']);
+    await other.remove(gone);
+    await settle();
+    expect([woken, failover.searched]).toEqual([1, null]);
+    await search();
+    expect(taken).toMatchObject([{ item: 0, from }]);
+  });
+
   it('executes what it has taken over when it turns out that whose mark is in the way has crashed and come back', async () => {
     await other.put(MARK, DEAD);
     await search();

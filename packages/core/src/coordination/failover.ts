@@ -70,6 +70,8 @@ interface Announced extends CrashAnnouncement {
   readonly version: number;
 }
 
+type Waiting = Extract<Verdict, { kind: 'wait' }>;
+
 interface Judged {
   readonly state: ItemState;
   readonly verdict: Verdict;
@@ -250,7 +252,7 @@ export class Failover {
   async #possible(items: readonly number[], request: FailoverSearch): Promise<Judged[]> {
     const judged = await this.#judge(items, request);
     for (const { state, verdict } of judged)
-      if (verdict.kind === 'wait') this.#await(state, verdict.until, request.signal);
+      if (verdict.kind === 'wait') this.#await(state, verdict, request.signal);
       else if (verdict.kind === 'nothing' && state.mark === null) this.#inTurn.delete(state.item);
     const work = judged.filter(({ verdict }) => this.#isWork(verdict));
     const possible = work.filter((one) => !this.#isBarred(one));
@@ -408,13 +410,14 @@ export class Failover {
     }
   }
 
-  #await({ item, mark }: ItemState, until: 'unmarked' | 'unwitnessed', signal: AbortSignal): void {
-    const key = `${item}:${until}:${mark?.czxid}`;
-    if (this.#awaited.has(key)) return;
+  #await({ item, mark, takeover }: ItemState, { until, isLeaving }: Waiting, signal: AbortSignal): void {
+    const [node, path] = until === 'unmarked' ? [mark, layout.running(item)] : [takeover, layout.failovering(item)];
+    const key = `${path}:${isLeaving}:${node?.czxid}`;
+    if (node === null || this.#awaited.has(key)) return;
     this.#awaited.add(key);
-    this.hooks.background('waiting for a mark', async () => {
+    this.hooks.background('waiting for what somebody else signed', async () => {
       try {
-        await this.#untilOver(item, mark, until, signal);
+        await this.#untilOver(this.#at(path), node, isLeaving, signal);
       } finally {
         this.#awaited.delete(key);
       }
@@ -422,24 +425,17 @@ export class Failover {
     });
   }
 
-  /** Whoever made the mark may also come back under its id, in a session that has nothing to do with it. */
-  async #untilOver(
-    item: number,
-    mark: SignedNode | null,
-    until: 'unmarked' | 'unwitnessed',
-    signal: AbortSignal,
-  ): Promise<void> {
-    const running = this.#at(layout.running(item));
-    if (mark === null || !isInstanceId(mark.instanceId)) return untilAbsent(this.registry, running, signal);
-    const witness = this.#at(layout.witness(mark.instanceId));
-    if (until === 'unwitnessed') return untilAbsent(this.registry, witness, signal);
-    const isBack = (node: RegistryNode | null): boolean => node !== null && node.stat.czxid > mark.czxid;
+  /** Whoever signed may also come back under its id, in a session that has nothing to do with it. */
+  async #untilOver(path: string, node: SignedNode, isLeaving: boolean, signal: AbortSignal): Promise<void> {
+    if (!isInstanceId(node.instanceId)) return untilAbsent(this.registry, path, signal);
+    const isOver = (witness: RegistryNode | null): boolean =>
+      witness === null ? isLeaving : witness.stat.czxid > node.czxid;
     const ended = new AbortController();
     const either = AbortSignal.any([signal, ended.signal]);
     try {
       await Promise.race([
-        untilAbsent(this.registry, running, either),
-        untilNode(this.registry, witness, isBack, either),
+        untilAbsent(this.registry, path, either),
+        untilNode(this.registry, this.#at(layout.witness(node.instanceId)), isOver, either),
       ]);
     } finally {
       ended.abort();
