@@ -29,6 +29,25 @@ describe('a job that is looked at anew from time to time', () => {
     expect(await cluster.owners()).toEqual(owners);
   });
 
+  it('has a crashed run executed again of which nothing else tells', async () => {
+    begin({ job: { ...yearly.job, failover: true } });
+    const nodes = [await cluster.start('a'), await cluster.start('b')];
+    const again = (): number[] =>
+      nodes.flatMap(({ traces }) =>
+        traces
+          .of('item-started')
+          .filter(({ source }) => source === 'FAILOVER')
+          .map(({ item }) => item),
+      );
+    await cluster.node('a').registry.put(`${JOB}/sharding/1/running`, '10.0.0.9@-@gone');
+    await cluster.clock.advance(9 * MINUTE);
+    expect(again()).toEqual([]);
+    await cluster.clock.advance(2 * MINUTE);
+    expect(again()).toEqual([1]);
+    await cluster.clock.advance(30 * MINUTE);
+    expect(again()).toEqual([1]);
+  });
+
   it('is assigned no more than before while all is well', async () => {
     begin(yearly);
     const a = await cluster.start('a');

@@ -83,8 +83,8 @@ interface Judged {
  * {@link verdictOn}: a mark belongs to somebody else until it is certain that nobody is there any more.
  *
  * Taking a run over is one commit: it is announced, its dead mark goes, this instance signs for it, the announcement
- * goes. Without transactions the steps come in this order, and whoever dies in between leaves what the next search finds.
- * From then on the run is this instance's, until {@link conclude}.
+ * goes, or tells only of those that wait behind it. Without transactions the steps come in this order, and whoever dies in
+ * between leaves what the next search finds. From then on the run is this instance's, until {@link conclude}.
  */
 export class Failover {
   #searched: string | null = FAILOVER_OFF;
@@ -121,10 +121,15 @@ export class Failover {
 
   /** The present session is another one than before: what was signed in the former one is to be found like others'. */
   reset(): void {
-    if (this.#searched !== FAILOVER_OFF) this.#searched = null;
+    this.doubt();
     this.#taken.clear();
     this.#underway.clear();
     this.#inTurn.clear();
+  }
+
+  /** The next search looks at all items, whatever the signs say. */
+  doubt(): void {
+    if (this.#searched !== FAILOVER_OFF) this.#searched = null;
   }
 
   /** Something stands in the way of this item, perhaps the mark of a crashed run. */

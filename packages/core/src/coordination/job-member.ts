@@ -252,7 +252,8 @@ export class JobMember {
 
   /**
    * Reads everything anew, as a precaution against what nobody thought of; what differs is reacted to as always. The leader
-   * also looks at what is not watched: whether the items' nodes say what the plan says, and which servers are long gone.
+   * also looks at what is not watched: whether a crashed run was overlooked, whether the items' nodes say what the plan says,
+   * and which servers are long gone.
    */
   async refresh(): Promise<void> {
     await this.#watch?.refresh();
@@ -264,6 +265,8 @@ export class JobMember {
     const { registry, clock } = this.services;
     const view = this.#view;
     if (view === null) return;
+    this.failover.doubt();
+    this.wake();
     for (const ip of this.#goneServers.look(view, clock.monotonic())) {
       if (await forgetServer(registry, this.jobName, ip)) this.services.logger.info('a server was forgotten', { ip });
     }
