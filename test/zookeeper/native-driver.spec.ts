@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startProxy, type TcpProxy } from '@elasticjob/test-support';
@@ -201,6 +202,38 @@ describe('native driver: connection', () => {
     expect(await inFlight).toMatchObject({ code: 'CONNECTION_LOSS', retryable: true, path: '/' });
     await gone;
     expect(await failureCode(session.get('/'))).toBe('CONNECTION_LOSS');
+  });
+
+  it('goes on with its session when the connection breaks while it sends, and hears of what changed meanwhile', async () => {
+    const { proxy, through } = await proxied();
+    const { session: elsewhere } = await sessions.open(connectString);
+    const root = await ownRoot(elsewhere, 'sending');
+    const busy = await Promise.all([1, 2, 3, 4].map(() => sessions.open(through)));
+    const ids = busy.map(({ session }) => session.id);
+    const over = new AbortController();
+    const sending = busy.map(async ({ session }) => {
+      while (!over.signal.aborted) {
+        await session.exists(root).catch((error: unknown) => {
+          if (!ElasticJobError.is(error, 'CONNECTION_LOSS')) throw error;
+        });
+        await sleep(1);
+      }
+    });
+    for (let round = 0; round < 5; round++) {
+      const watches = busy.map(() => watching());
+      await Promise.all(busy.map(({ session }, index) => session.get(root, watches[index]?.watcher)));
+      const lost = busy.map(({ next }) => next('disconnected'));
+      const back = busy.map(({ next }) => next('connected'));
+      await proxy.cut();
+      await Promise.all(lost);
+      await elsewhere.set(root, String(round), -1);
+      await proxy.restore();
+      await Promise.all([...back, ...watches.map(({ called }) => called)]);
+      for (const { session } of busy) expect((await session.get(root)).value).toBe(String(round));
+    }
+    over.abort();
+    await Promise.all(sending);
+    expect(busy.map(({ session }) => session.id)).toEqual(ids);
   });
 
   it('expires when it was cut off for longer than its timeout, and is of no more use', async () => {

@@ -31,14 +31,16 @@ type Done<R extends unknown[]> = (code: number, text: string, ...results: R) => 
  * its callback is never called.
  */
 export interface NativeClient {
-  /** 0 when the client is dead, 3 when it is connected. */
+  /** 0 when the client is dead, 3 when it is connected, 999 when it gave the connection up while sending. */
   readonly state: number;
   readonly client_id: string;
+  /** With the id, what a session can be gone on with. */
+  readonly client_password: string;
   readonly timeout: number;
   on(event: 'connect' | 'connecting', listener: () => void): unknown;
   on(event: 'close', listener: (client: unknown, state: number) => void): unknown;
   removeAllListeners(): unknown;
-  init(options: object): unknown;
+  init(options: { readonly client_id?: string; readonly client_password?: string }): unknown;
   close(): unknown;
   add_auth(scheme: string, credentials: string, done: Done<[]>): number;
   a_create(path: string, value: string, flags: number, done: Done<[path: string]>): number;

@@ -1,9 +1,10 @@
-import type { Clock } from '../foundation/clock.js';
+import type { Clock, Timer } from '../foundation/clock.js';
 import { deferred } from '../foundation/deferred.js';
 import { ElasticJobError, RegistryError } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
 import type { ConnectionEvent, DriverSession, Watcher } from './driver.js';
-import type { NativeClient, NativeStat } from './native-driver-package.js';
+import { Deliveries } from './native-driver-deliveries.js';
+import type { NativeClient, NativeStat, NativeWatcher } from './native-driver-package.js';
 import { type Answer, PendingRequests } from './native-driver-pending.js';
 import { digestOnly, mayBeLeftOpen, type NodeProtection, protectLeftovers } from './native-driver-protection.js';
 import { connectionLoss, RESULT, resultError, sessionLost, toNodeStat, toSessionId } from './native-driver-results.js';
@@ -32,6 +33,12 @@ const AUTH_FAILED_STATE = -113;
 /** Connected, and connected to a server that only reads. */
 const CONNECTED_STATES: readonly number[] = [3, 5];
 
+/** No socket, and nobody who would make another one before a third of the session's time is over. */
+const GIVEN_UP_STATE = 999;
+
+/** Pause before a session is gone on with once more, when no server could be reached at all. */
+const RETRY_MS = 200;
+
 /** How long `close` lets the server answer what was sent before. */
 const DRAIN_MS = 1_000;
 
@@ -40,7 +47,13 @@ interface Created {
   readonly czxid: bigint;
 }
 
-/** A session of the C client. Requests are refused while there is no connection, not queued as the C client would. */
+/**
+ * A session of the C client. Requests are refused while there is no connection, not queued as the C client would.
+ *
+ * A client that finds its connection broken while it sends closes the socket and leaves the event loop watching its number,
+ * which may be another socket's a moment later: the process ends, or that socket is never heard of again. Such a client is
+ * given up at once, and another one goes on with the session ({@link NativeSession.#goOn}).
+ */
 export class NativeSession implements DriverSession {
   #id = 0n;
   #timeoutMs = 0;
@@ -49,6 +62,13 @@ export class NativeSession implements DriverSession {
   #closing: Promise<void> | undefined;
   readonly #pending: PendingRequests;
   readonly #watches = new WatchTable();
+  readonly #deliveries = new Deliveries();
+  #client: NativeClient;
+  /** What the present client calls for every watch; the package remembers in the function whose it is. */
+  #notify: NativeWatcher = () => undefined;
+  /** A client that goes on with a session knows neither its watches nor what was read in it. */
+  #isAnother = false;
+  #retry: Timer | undefined;
   readonly #protection: NodeProtection = {
     owns: (stat) => stat.ephemeralOwner === this.#id,
     exists: (path) => this.exists(path),
@@ -56,9 +76,10 @@ export class NativeSession implements DriverSession {
   };
 
   constructor(
-    private readonly client: NativeClient,
+    private readonly makeClient: () => NativeClient,
     private readonly parts: NativeSessionParts,
   ) {
+    this.#client = makeClient();
     this.#pending = new PendingRequests({
       clock: parts.clock,
       failure: (code, path) => this.#failure(code, path),
@@ -74,13 +95,14 @@ export class NativeSession implements DriverSession {
     return this.#timeoutMs;
   }
 
+  /** Whether the client never connects: no address could be resolved. */
+  get isDead(): boolean {
+    return this.#client.state === 0;
+  }
+
   /** Starts connecting, and goes on until `close`. The C client repeats the credentials on every connection. */
   connect(): void {
-    this.client.on('connect', () => this.#onConnect());
-    this.client.on('connecting', () => this.#onDisconnect());
-    this.client.on('close', (_client, state) => this.#onEnd(state));
-    this.client.init({});
-    if (this.parts.digest !== undefined) this.client.add_auth('digest', this.parts.digest, () => undefined);
+    this.#connectAs({});
   }
 
   async create(path: string, value: string, mode: CreateMode): Promise<Created> {
@@ -105,8 +127,8 @@ export class NativeSession implements DriverSession {
           if (watcher !== undefined) this.#watches.add('node', path, watcher);
           return { value: value === null ? '' : value.toString('utf8'), stat: toNodeStat(stat) };
         });
-      if (watcher === undefined) return this.client.a_get(path, false, done);
-      return this.client.aw_get(path, this.#watches.notify, done);
+      if (watcher === undefined) return this.#client.a_get(path, false, done);
+      return this.#client.aw_get(path, this.#notify, done);
     });
   }
 
@@ -117,8 +139,8 @@ export class NativeSession implements DriverSession {
           if (watcher !== undefined) this.#watches.add('node', path, watcher);
           return code === RESULT.NO_NODE ? null : toNodeStat(stat);
         });
-      if (watcher === undefined) return this.client.a_exists(path, false, done);
-      return this.client.aw_exists(path, this.#watches.notify, done);
+      if (watcher === undefined) return this.#client.a_exists(path, false, done);
+      return this.#client.aw_exists(path, this.#notify, done);
     });
   }
 
@@ -129,26 +151,26 @@ export class NativeSession implements DriverSession {
           if (watcher !== undefined) this.#watches.add('children', path, watcher);
           return { names, stat: toNodeStat(stat) };
         });
-      if (watcher === undefined) return this.client.a_get_children2(path, false, done);
-      return this.client.aw_get_children2(path, this.#watches.notify, done);
+      if (watcher === undefined) return this.#client.a_get_children2(path, false, done);
+      return this.#client.aw_get_children2(path, this.#notify, done);
     });
   }
 
   set(path: string, value: string, version: number): Promise<NodeStat> {
     return this.#request(path, (answer: Answer<NodeStat>) =>
-      this.client.a_set(path, value, version, (code, _text, stat) => answer(code, () => toNodeStat(stat))),
+      this.#client.a_set(path, value, version, (code, _text, stat) => answer(code, () => toNodeStat(stat))),
     );
   }
 
   remove(path: string, version: number): Promise<void> {
     return this.#request(path, (answer: Answer<void>) =>
-      this.client.a_delete_(path, version, (code) => answer(code, () => undefined)),
+      this.#client.a_delete_(path, version, (code) => answer(code, () => undefined)),
     );
   }
 
   sync(path: string): Promise<void> {
     return this.#request(path, (answer: Answer<void>) =>
-      this.client.a_sync(path, (code) => answer(code, () => undefined)),
+      this.#client.a_sync(path, (code) => answer(code, () => undefined)),
     );
   }
 
@@ -162,29 +184,77 @@ export class NativeSession implements DriverSession {
     const answering = this.#connected ? this.#drained() : undefined;
     this.#over = 'closed';
     this.#connected = false;
+    this.#retry?.cancel();
     this.#watches.clear();
     this.#pending.reject(closed('the request was under way'));
     // The connection is closed hard; what the server has not yet answered could make it lose the request to close.
-    await answering;
-    // Closing inside one of the client's own callbacks would trip its assertions and abort the process.
-    await new Promise((resolve) => setImmediate(resolve));
-    this.client.removeAllListeners();
-    if (!expired) this.client.close();
+    if (this.#client.state !== GIVEN_UP_STATE) await answering;
+    this.#client.removeAllListeners();
+    if (!expired) this.#client.close();
   }
 
   #drained(): Promise<void> {
     const drained = deferred();
     const timer = this.parts.clock.setTimer(DRAIN_MS, () => drained.resolve());
-    const sent = this.client.a_exists('/', false, () => drained.resolve());
-    if (sent !== RESULT.OK) drained.resolve();
+    const answered = (): void => this.#deliveries.push(() => drained.resolve());
+    if (this.#client.a_exists('/', false, answered) !== RESULT.OK) drained.resolve();
     return drained.promise.finally(() => timer.cancel());
+  }
+
+  #connectAs(session: { readonly client_id?: string; readonly client_password?: string }): void {
+    const client = this.#client;
+    const hear = (what: () => void): void =>
+      this.#deliveries.push(() => {
+        if (client === this.#client) what();
+      });
+    client.on('connect', () => hear(() => this.#onConnect()));
+    client.on('connecting', () => hear(() => this.#onDisconnect()));
+    client.on('close', (_client, state) => hear(() => this.#onEnd(state)));
+    this.#notify = (...event) => hear(() => this.#watches.notify(...event));
+    client.init(session);
+    if (this.parts.digest !== undefined) client.add_auth('digest', this.parts.digest, () => undefined);
+  }
+
+  /** Gives up a client that has lost its socket, before the event loop looks for it, and goes on with another one. */
+  #goOn(): void {
+    const { client_id, client_password } = this.#client;
+    this.#client.removeAllListeners();
+    this.#client.close();
+    this.#client = this.makeClient();
+    this.#isAnother = true;
+    this.#connectAs({ client_id, client_password });
+    if (this.isDead) this.#retry = this.parts.clock.setTimer(RETRY_MS, () => this.#goOn());
   }
 
   #onConnect(): void {
     if (this.#over !== undefined) return;
     this.#onDisconnect();
-    this.#id = toSessionId(this.client.client_id);
-    this.#timeoutMs = this.client.timeout;
+    if (this.#isAnother) this.#catchUp();
+    else this.#onConnected();
+  }
+
+  /**
+   * A server that lags behind what was read with the former client would tell of the past. Where this fails the connection is
+   * lost, and the next one begins with it.
+   */
+  #catchUp(): void {
+    const client = this.#client;
+    const synced = (code: number): void =>
+      this.#deliveries.push(() => {
+        if (code !== RESULT.OK || client !== this.#client || this.#over !== undefined) return;
+        this.#isAnother = false;
+        this.#onConnected();
+        this.#watches.notifyAll();
+      });
+    client.a_sync('/', synced);
+    // A server that leaves a lone request lying is reminded of it.
+    client.a_exists('/', false, () => undefined);
+    this.#noticeLoss();
+  }
+
+  #onConnected(): void {
+    this.#id = toSessionId(this.#client.client_id);
+    this.#timeoutMs = this.#client.timeout;
     this.#connected = true;
     this.parts.onEvent('connected');
     void protectLeftovers(this.parts.unprotected, this.#protection, this.parts.logger);
@@ -207,22 +277,28 @@ export class NativeSession implements DriverSession {
   #request<T>(path: string, send: (answer: Answer<T>) => number): Promise<T> {
     if (this.#over === 'closed') return Promise.reject(closed(path));
     if (this.#over === 'expired') return Promise.reject(sessionLost(path));
+    this.#noticeLoss();
     if (!this.#connected) return Promise.reject(connectionLoss(path));
-    const answer = this.#pending.send(path, send);
+    const answer = this.#pending.send<T>(path, (settle) =>
+      send((code, read) => this.#deliveries.push(() => settle(code, read))),
+    );
     this.#noticeLoss();
     return answer;
   }
 
   #nudge(): void {
-    this.client.a_exists('/', false, () => undefined);
+    this.#client.a_exists('/', false, () => undefined);
     this.#noticeLoss();
   }
 
   /** A client that finds the connection broken while sending gives it up without an event, and forgets what is out. */
   #noticeLoss(): void {
-    if (!this.#connected || CONNECTED_STATES.includes(this.client.state)) return;
-    this.#onDisconnect();
-    this.#pending.reject(connectionLoss('the request was under way'));
+    const { state } = this.#client;
+    if (this.#connected && !CONNECTED_STATES.includes(state)) {
+      this.#onDisconnect();
+      this.#pending.reject(connectionLoss('the request was under way'));
+    }
+    if (state === GIVEN_UP_STATE && this.#over === undefined) this.#goOn();
   }
 
   #failure(code: number, path: string): RegistryError {
@@ -231,7 +307,7 @@ export class NativeSession implements DriverSession {
 
   #create(path: string, value: string, mode: CreateMode): Promise<string> {
     return this.#request(path, (answer: Answer<string>) =>
-      this.client.a_create(path, value, FLAGS[mode], (code, _text, created) => answer(code, () => created)),
+      this.#client.a_create(path, value, FLAGS[mode], (code, _text, created) => answer(code, () => created)),
     );
   }
 
@@ -282,7 +358,7 @@ export class NativeSession implements DriverSession {
   #protect(path: string): Promise<void> {
     const acl = digestOnly(this.parts.digest ?? '');
     return this.#request(path, (answer: Answer<void>) =>
-      this.client.a_set_acl(path, 0, acl, (code) => answer(code, () => undefined)),
+      this.#client.a_set_acl(path, 0, acl, (code) => answer(code, () => undefined)),
     );
   }
 }

@@ -30,6 +30,13 @@ export class WatchTable {
     if (type === CHILDREN_CHANGED || type === NODE_DELETED) this.#fire('children', path);
   };
 
+  /** Calls and forgets all watchers: nobody knows what has changed. */
+  notifyAll(): void {
+    const watchers = Object.values(this.#watchers).flatMap((paths) => [...paths.values()].flatMap((set) => [...set]));
+    this.clear();
+    for (const watcher of watchers) watcher();
+  }
+
   clear(): void {
     this.#watchers.node.clear();
     this.#watchers.children.clear();

@@ -49,25 +49,28 @@ export function nativeDriver(options: NativeDriverOptions): Driver {
     capabilities: CAPABILITIES,
     async open(onEvent: (event: ConnectionEvent) => void): Promise<DriverSession> {
       const { connectString, sessionTimeoutMilliseconds, digest, logger, clock } = options;
-      const client = new (loadNativePackage())({
-        connect: connectString,
-        timeout: sessionTimeoutMilliseconds,
-        debug_level: SILENT,
-        host_order_deterministic: false,
-        response_counter_limit: UNLIMITED,
-      });
-      const session = new NativeSession(client, { digest, logger, clock, unprotected, onEvent });
+      const Client = loadNativePackage();
+      const makeClient = (): NativeClient =>
+        new Client({
+          connect: connectString,
+          timeout: sessionTimeoutMilliseconds,
+          debug_level: SILENT,
+          host_order_deterministic: false,
+          response_counter_limit: UNLIMITED,
+        });
+      const session = new NativeSession(makeClient, { digest, logger, clock, unprotected, onEvent });
       session.connect();
-      if (client.state === 0) throw neverConnects(client, connectString);
+      if (session.isDead) {
+        await session.close();
+        throw neverConnects(connectString);
+      }
       return session;
     },
   };
 }
 
 /** An address that cannot be resolved or reached at all leaves a client that never tries again. */
-function neverConnects(client: NativeClient, connectString: string): RegistryError {
-  client.removeAllListeners();
-  client.close();
+function neverConnects(connectString: string): RegistryError {
   return new RegistryError(
     'CONNECTION_LOSS',
     `No server of '${connectString}' can be reached: the name cannot be resolved or there is no route to it. ` +
