@@ -13,7 +13,7 @@ import { jobPath, layout, type ServerStatus } from './job-layout.js';
 import { availableMembers, isResharding, type JobView, jobView, NO_INTEREST, viewSelection } from './job-view.js';
 import { KnownAssignment } from './known-assignment.js';
 import { campaign, resign } from './leader-election.js';
-import { depart } from './member-departure.js';
+import { leaveMembership } from './member-leave.js';
 import { Membership } from './membership.js';
 import { Patience } from './patience.js';
 import { failoverSigns, leads, type Reaction, react, type Self, type ShardingGoal } from './reactions.js';
@@ -234,7 +234,7 @@ export class JobMember {
     this.#watch?.close();
     const { registry, logger } = this.services;
     const atRest = (): Promise<void> => this.#tasks.drained();
-    await depart({ registry, logger, jobName: this.jobName, membership: this.#membership, atRest });
+    await leaveMembership({ registry, logger, jobName: this.jobName, membership: this.#membership, atRest });
   }
 
   #abortWithSession(): void {

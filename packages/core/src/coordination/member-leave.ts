@@ -6,8 +6,8 @@ import type { Registry } from '../registry/registry.js';
 import { resign } from './leader-election.js';
 import type { Membership } from './membership.js';
 
-/** Who departs from which job. */
-export interface Departing {
+/** Who leaves which job. */
+export interface Leaving {
   readonly registry: Registry;
   readonly logger: Logger;
   readonly jobName: string;
@@ -23,16 +23,16 @@ export interface Departing {
  * Gives up leadership and membership. While the connection is gone nothing can be given up: the nodes go with the session,
  * or, since that may go on for other jobs, are removed when the connection comes back to it.
  */
-export async function depart(departing: Departing): Promise<void> {
+export async function leaveMembership(leaving: Leaving): Promise<void> {
   // Also in a session it is not registered in yet: it may be about to be.
-  if (departing.registry.session.state === 'connected') await deregister(departing);
-  else deregisterWhenBack(departing);
+  if (leaving.registry.session.state === 'connected') await deregister(leaving);
+  else deregisterWhenBack(leaving);
 }
 
-async function deregister(departing: Departing): Promise<void> {
-  const { registry, logger, jobName, membership } = departing;
+async function deregister(leaving: Leaving): Promise<void> {
+  const { registry, logger, jobName, membership } = leaving;
   try {
-    if (await restsWhileConnected(departing)) {
+    if (await restsWhileConnected(leaving)) {
       await resign(registry, jobName);
       await membership.leave();
       return;
@@ -41,20 +41,20 @@ async function deregister(departing: Departing): Promise<void> {
     if (!ElasticJobError.is(error) || !error.retryable) throw error;
     logger.warn('the connection was lost while this instance left the job', { error: messageOf(error) });
   }
-  deregisterWhenBack(departing);
+  deregisterWhenBack(leaving);
 }
 
 /** Those nodes too that a request under way still makes. */
-function deregisterWhenBack(departing: Departing): void {
-  const undo = departing.registry.onSession(({ state }) => {
+function deregisterWhenBack(leaving: Leaving): void {
+  const undo = leaving.registry.onSession(({ state }) => {
     if (state === 'suspended') return;
     undo();
-    if (state === 'connected') new TaskGroup(departing.logger).run('late leave', () => deregister(departing));
+    if (state === 'connected') new TaskGroup(leaving.logger).run('late leave', () => deregister(leaving));
   });
 }
 
 /** Resolves to `false` when the connection is gone before: what is under way may go on with the next one. */
-async function restsWhileConnected({ registry, atRest }: Departing): Promise<boolean> {
+async function restsWhileConnected({ registry, atRest }: Leaving): Promise<boolean> {
   const disconnected = deferred<false>();
   const undo = registry.onSession(({ state }) => {
     if (state !== 'connected') disconnected.resolve(false);
