@@ -38,9 +38,19 @@ export default defineConfig({
             'test/*.spec.ts',
             'test/kernel/**/*.spec.ts',
             'test/nest/**/*.spec.ts',
-            'test/simulation/src/**/*.spec.ts',
           ],
           testTimeout: 20_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          // Busy on all cores by itself: one file at a time, and nothing beside it.
+          name: 'simulation',
+          include: ['test/simulation/src/**/*.spec.ts'],
+          testTimeout: 20_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -56,7 +66,10 @@ export default defineConfig({
       {
         ...shared,
         test: {
+          // Waits for servers most of the time: more files than cores at a time, and nothing busy beside them.
           name: 'zookeeper',
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
           include: [
             'test/zookeeper/**/*.spec.ts',
             'test/zookeeper-client/**/*.spec.ts',

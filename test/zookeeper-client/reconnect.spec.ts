@@ -54,7 +54,7 @@ describe('ZooKeeper client: a lost connection', () => {
         cut.client.create(`${root}/n-`, '', { mode: 'persistent-sequential' }),
       );
       const outcomes = Promise.allSettled(works);
-      for (let turns = Math.random() * 10; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+      for (let turn = round % 10; turn > 0; turn--) await new Promise((resolve) => setImmediate(resolve));
       await cutFor(proxy, cut, () => outcomes);
       for (const { status } of await outcomes) status === 'fulfilled' ? acknowledged++ : unknown++;
     }
