@@ -58,4 +58,10 @@ describe('a stored definition that is changed', () => {
       'email.password': 'hunter3',
     });
   });
+  it('refuses a text that was changed around a secret that was hidden, since the mask would be stored', () => {
+    const base = stored('props:\n  command: backup --token=abc --to x\n');
+    const changed = (command: string) => () => editConfiguration(base, { props: { command } }, NOW);
+    expect(changed('backup --token=*** --to y')).toThrow(/props\.command: seen \*\*\*.*expected the whole text/);
+    expect(changed('backup --token=new --to y')().definition.props).toEqual({ command: 'backup --token=new --to y' });
+  });
 });

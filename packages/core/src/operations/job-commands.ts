@@ -6,7 +6,6 @@ import { forgetTriggers } from '../coordination/trigger-request.js';
 import type { Clock } from '../foundation/clock.js';
 import { ElasticJobError, messageOf, OperationError } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
-import { defineJob } from '../job/define-job.js';
 import type { JobDefinition } from '../job/definition.js';
 import { looksLikeJava, serverIpOf } from '../job/identity.js';
 import type { JobOptions } from '../job/job-options.js';
@@ -17,7 +16,7 @@ import { mapBounded } from './bounded-reader.js';
 import { type Catalogue, JOBS_AT_ONCE } from './catalogue.js';
 import { configurationConflict } from './configuration-conflict.js';
 import { type ConfigurationDifference, configurationDifferences } from './configuration-difference.js';
-import { type Edited, editConfiguration } from './configuration-edit.js';
+import { type Edited, editConfiguration, replaceConfiguration } from './configuration-edit.js';
 import { invalidArgument } from './invalid-argument.js';
 import { childNodes } from './job-reading.js';
 import { changeValue, makeNode, type NodeChange, putValue, removeNode } from './node-changes.js';
@@ -354,11 +353,10 @@ export class JobCommands {
       );
     }
     const now = this.clock.now();
-    const { extra = null } = stored.readable ? stored : {};
-    if (stored.readable && !replace) return editConfiguration({ definition: stored.definition, extra }, changes, now);
+    if (stored.readable && !replace) return editConfiguration(stored, changes, now);
     const { shardingTotalCount = 0 } = changes;
-    const definition = defineJob({ ...changes, name: jobName, shardingTotalCount }, { now });
-    return editConfiguration({ definition, extra }, {}, now);
+    const whole = { ...changes, name: jobName, shardingTotalCount };
+    return replaceConfiguration(stored.readable ? stored : null, whole, now);
   }
 }
 

@@ -387,6 +387,19 @@ describe('a definition', () => {
     expect(extra).toBe(TRACING);
   });
 
+  it('keeps its secrets when it comes back as it was shown, also as a whole', async () => {
+    const { commands, queries } = operations;
+    const { definition } = await queries.configuration('invoice');
+    const { shardingTotalCount = 0, props = {} } = definition ?? {};
+    await commands.updateConfiguration(
+      'invoice',
+      { shardingTotalCount, props, cron: '0 0 5 * * ?' },
+      { replace: true },
+    );
+    const stored = (await queries.configuration('invoice', { secrets: true })).definition;
+    expect(stored).toMatchObject({ cron: '0 0 5 * * ?', props: { 'email.password': 'hunter2', region: 'eu' } });
+  });
+
   it('is shown without secrets unless they are asked for', async () => {
     const shown = await operations.queries.configuration('invoice');
     expect(JSON.stringify(shown)).not.toContain('hunter2');

@@ -40,6 +40,28 @@ describe('hiding what looks secret', () => {
       { numRuns: 300 },
     ));
 
+  it('hides a secret in JSON that is a value of YAML or JSON, however deep', () =>
+    fc.assert(
+      fc.property(secretName, secret, fc.integer({ min: 1, max: 3 }), fc.boolean(), (name, value, depth, isYaml) => {
+        let text = JSON.stringify({ [name]: value, last: 1 });
+        for (let level = 1; level < depth; level++) text = JSON.stringify({ jobParameter: text });
+        const stored = isYaml ? encodeJobConfig({ ...definition, jobParameter: text }) : JSON.stringify([text]);
+        const shown = maskSecrets(stored);
+        expect(leaks(shown)).toBe(false);
+        expect(maskSecrets(shown)).toBe(shown);
+      }),
+      { numRuns: 300 },
+    ));
+
+  it('hides an option of a command line, however long the line is and wherever YAML folds it', () =>
+    fc.assert(
+      fc.property(fc.array(fc.stringMatching(/^[a-z]{1,9}$/), { maxLength: 40 }), fc.nat(40), (words, at) => {
+        const line = [...words.slice(0, at), '--password', 'qzqzq', ...words.slice(at)].join(' ');
+        const text = encodeJobConfig({ ...definition, props: { 'script.command.line': line } });
+        expect(leaks(maskSecrets(text))).toBe(false);
+      }),
+    ));
+
   it('hides what it hid again, and nothing else', () =>
     fc.assert(
       fc.property(secretName, secret, (name, value) => {

@@ -1,4 +1,4 @@
-import { isAlias, isNode, isScalar, type Node, parseDocument, visit } from 'yaml';
+import { isAlias, isNode, isScalar, type Node, parseDocument, type Scalar, visit } from 'yaml';
 
 /** What stands in the place of a secret. */
 export const MASK = '***';
@@ -25,14 +25,27 @@ const NAME = `[\\w.-]{0,64}(?:${WORDS})[\\w.-]{0,64}`;
 /** `password: to the end of the line`, as a key of YAML, or of JSON with one key per line. */
 const LINE = new RegExp(`^([ \\t]*(?:- )*["']?${NAME}["']?[ \\t]*:[ \\t]*)(?!''$|""$)\\S.*$`, 'gim');
 
-/** `password=…`, `"token": "…"`, within a line. */
-const INLINE = new RegExp(`(${NAME}["']?\\s{0,8}[=:]\\s{0,8})(?:"(?:[^"\\\\]|\\\\.)+"|'[^']+'|[^\\s,;&"'}\\]]+)`, 'gi');
+/** `Authorization: Bearer …`, `Cookie: a=…; b=…`: such a value has blanks in it, and goes on to the quote or the line's end. */
+const WIDE =
+  /([\w.-]{0,64}(?:authorization|cookie)[\w.-]{0,64}["']?[ \t]{0,8}[=:][ \t]{0,8})(?!\*{3}(?!\w))(?:"(?:[^"\\]|\\.)+"|'[^']+'|[^\s"'\\][^"'\r\n]*)/gi;
+
+/** `password=…`, `"token": "…"`, within a line; and `\"token\":\"…` within a text within a text, where it ends nobody knows. */
+const INLINE = new RegExp(
+  `(${NAME}(?:\\\\{0,8}["'])?\\s{0,8}[=:]\\s{0,8})(?!\\*{3}(?!\\w))(?:"(?:[^"\\\\]|\\\\.)+"|'[^']+'|\\\\{1,8}["'][^\\r\\n]*|[^\\s,;&"'}\\]]+)`,
+  'gi',
+);
 
 /** `--password …` of a command line. */
 const OPTION = new RegExp(`(--?${NAME}[ \\t]+)("(?:[^"\\\\]|\\\\.)*"|'[^']*'|\\S+)`, 'gi');
 
 /** `Bearer …`, `Basic …` of an HTTP header. */
 const HEADER = /\b(Bearer|Basic)[ \t]+[\w.~+/=-]+/gi;
+
+/** Whether there can be anything to hide in a text. */
+const SUSPECT = new RegExp(`${WORDS}|bearer|basic|://`, 'i');
+
+/** How deep texts within texts are read: JSON in a value of YAML, and JSON in that. */
+const DEPTH = 4;
 
 /** `scheme://user:password@host`. */
 const USER_INFO = /(:\/\/)[^/\s@"']{1,1024}@/g;
@@ -60,13 +73,14 @@ export function maskProp(name: string, value: string): string {
 
 /**
  * A text with what looks secret hidden, whatever it is: YAML and JSON by the names of the values, command lines, URLs and
- * the like by what stands before the secret. A text that has such a name in it and no structure that can be read is
- * hidden altogether: rather too much than too little.
+ * the like by what stands before the secret, within the values of YAML and JSON too. A text that has such a name in it
+ * and no structure that can be read is hidden altogether: rather too much than too little.
  */
 export function maskSecrets(text: string): string {
-  if (!SECRET.test(text)) return maskPhrases(text);
-  const masked = maskValues(text);
-  return masked === null ? `${MASK} (${text.length} characters that cannot be read)` : maskPhrases(masked);
+  if (!SUSPECT.test(text)) return text;
+  const masked = maskValues(text, DEPTH);
+  if (masked !== null) return maskPhrases(masked);
+  return SECRET.test(text) ? `${MASK} (${text.length} characters that cannot be read)` : maskPhrases(text);
 }
 
 /**
@@ -84,33 +98,75 @@ export function maskAddresses(text: string, known: Map<string, string> = new Map
 }
 
 function maskPhrases(text: string): string {
-  const lines = SECRET.test(text) ? text.replace(LINE, `$1${MASK}`).replace(INLINE, `$1${MASK}`) : text;
-  return lines.replace(OPTION, `$1${MASK}`).replace(HEADER, `$1 ${MASK}`).replace(USER_INFO, `$1${MASK}@`);
+  const lines = SECRET.test(text) ? text.replace(LINE, `$1${MASK}`).replace(WIDE, `$1${MASK}`) : text;
+  return lines
+    .replace(HEADER, `$1 ${MASK}`)
+    .replace(INLINE, `$1${MASK}`)
+    .replace(OPTION, `$1${MASK}`)
+    .replace(USER_INFO, `$1${MASK}@`);
 }
 
-/** Cuts the values out of a document by their places, so that the rest stays as it stands; `null` if that cannot be. */
-function maskValues(text: string): string | null {
+/** What is to stand in the place of a part of a text. */
+interface Replacement {
+  readonly start: number;
+  readonly end: number;
+  readonly by: string;
+}
+
+/**
+ * Cuts the values out of a document by their places, so that the rest stays as it stands; `null` if that cannot be.
+ * Values whose name says nothing are looked through as they were before they were written down: YAML folds long ones, and
+ * JSON escapes the quotes in them.
+ */
+function maskValues(text: string, depth: number): string | null {
   const document = parseDocument(text, { version: '1.1', schema: 'failsafe', uniqueKeys: false });
   if (document.errors.length > 0) return null;
   const secrets: Node[] = [];
+  const replacements: Replacement[] = [];
   visit(document, {
     Pair(_, { key, value }) {
       if (!looksSecret(isScalar(key) ? String(key.value) : String(key)) || !isNode(value)) return undefined;
       secrets.push(value);
       return visit.SKIP;
     },
+    Scalar(at, node) {
+      if (at !== 'key' && node !== document.contents) replacements.push(...maskedScalar(text, node, depth));
+    },
   });
   // What an alias stands for is written elsewhere, under another name. To YAML, the mask looks like one.
   if (secrets.some((value) => isAlias(value) && `*${value.source}` !== MASK)) return null;
-  return secrets
-    .flatMap((value) => placeOf(text, value))
-    .sort(([one], [other]) => other - one)
-    .reduce((masked, [start, end]) => masked.slice(0, start) + MASK + masked.slice(end), text);
+  return [...replacements, ...secrets.flatMap((value) => hidden(text, value))]
+    .sort((one, other) => other.start - one.start)
+    .reduce((masked, { start, end, by }) => masked.slice(0, start) + by + masked.slice(end), text);
+}
+
+function maskedScalar(text: string, node: Scalar, depth: number): Replacement[] {
+  const value = String(node.value);
+  const masked = maskWithin(value, depth - 1);
+  if (masked === value) return [];
+  return placeOf(text, node).map(({ start, end }) => {
+    const isAsItStands = text.slice(start, end) === value && !masked.startsWith('*');
+    return { start, end, by: isAsItStands ? masked : JSON.stringify(masked) };
+  });
+}
+
+/** A value with what looks secret hidden; what looks like a document is read as one if that can be. */
+function maskWithin(value: string, depth: number): string {
+  if (!SUSPECT.test(value)) return value;
+  const isDocument = depth > 0 && /^\s*[[{]|\n/.test(value);
+  return maskPhrases((isDocument ? maskValues(value, depth) : null) ?? value);
+}
+
+function hidden(text: string, value: Node): Replacement[] {
+  const isEmpty = ({ start, end }: { start: number; end: number }) => ["''", '""'].includes(text.slice(start, end));
+  return placeOf(text, value)
+    .filter((place) => !isEmpty(place))
+    .map((place) => ({ ...place, by: MASK }));
 }
 
 /** Where a value stands, without the line end that belongs to a block; nowhere if it is empty. */
-function placeOf(text: string, { range }: Node): [number, number][] {
+function placeOf(text: string, { range }: Node): { start: number; end: number }[] {
   let [start, end] = range ?? [0, 0];
   while (end > start && text[end - 1] === '\n') end -= 1;
-  return end > start && !["''", '""'].includes(text.slice(start, end)) ? [[start, end]] : [];
+  return end > start ? [{ start, end }] : [];
 }
