@@ -36,6 +36,6 @@ function closingQuote(text: string, start: number): number {
   if (end >= 0) return end;
   throw new ConfigurationError(
     'INVALID_CONFIGURATION',
-    `the quote ${quote} at position ${start + 1} of the command line [${text}] is never closed; close it, or put it between quotes of the other kind`,
+    `the quote ${quote} at position ${start + 1} of the command line is never closed; close it, or put it between quotes of the other kind`,
   );
 }

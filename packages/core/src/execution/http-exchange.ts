@@ -81,6 +81,11 @@ function followAnswer(sent: ClientRequest, request: HttpRequest, watch: Watch, a
   const fail = (error: unknown): void => answer.reject(new Error(problemOf(error), { cause: error }));
   // Also after the end: what a destroyed request still has to say must not be an unhandled error.
   sent.on('error', fail);
+  // Without a listener Node closes the connection and says nothing to anybody.
+  sent.once('upgrade', (response, socket) => {
+    socket.destroy();
+    answer.resolve(answerOf(response, ''));
+  });
   sent.once('response', (response) => {
     const body = new KeptBody();
     response.on('error', fail);

@@ -160,6 +160,14 @@ describe('an HTTP job', () => {
     expect((await failure(run('GET', uri))).message).toContain('the connection was closed before the answer had ended');
   });
 
+  it('fails when the server would rather speak another protocol', async () => {
+    const { uri } = await serve((response) => {
+      response.socket?.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n');
+    });
+    const error = await failure(run('GET', uri, { props: { [HTTP_PROPS.readTimeout]: '0' } }));
+    expect(error.message).toContain('status 101, expected 200 to 299; the answer has no body');
+  });
+
   it('fails when there is no answer', async () => {
     const { uri } = await serve((response) => response.destroy());
     expect((await failure(run('GET', uri))).message).toContain('the connection was closed without an answer');

@@ -108,9 +108,10 @@ function readCall(definition: JobDefinition, secrets: Secrets): Call {
 
 async function run(call: Call, context: ShardingContext, logger: Logger, clock: Clock): Promise<void> {
   const { status, body } = await request(call, context, clock);
-  logger.debug('http answer', { status, body: hideSecrets(body, call.secrets) });
+  const shown = hideSecrets(body, call.secrets);
+  logger.debug('http answer', { status, body: shown });
   if (status >= 200 && status <= 299) return;
-  const said = body.trim() === '' ? 'the answer has no body' : `the answer: ${shorten(body.trim())}`;
+  const said = shown.trim() === '' ? 'the answer has no body' : `the answer: ${shorten(shown.trim())}`;
   throw failed(call, context, `status ${status}, expected 200 to 299; ${said}`);
 }
 

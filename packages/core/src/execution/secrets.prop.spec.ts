@@ -25,6 +25,15 @@ describe('references to secrets', () => {
     );
   });
 
+  it('are hidden whole, also where one begins as another does, and where the text was cut', () => {
+    const secrets = { SHORT: 'shop-prod', LONG: 'shop-prod-9f3c' };
+    expect(hideSecrets('key shop-prod-9f3c, user shop-prod.', secrets)).toBe('key {secret:LONG}, user {secret:SHORT}.');
+    expect(hideSecrets('the key is shop-prod-9f', secrets)).toBe('the key is {secret:LONG}');
+    expect(hideSecrets('the user is shop-prod', secrets)).toBe('the user is {secret:SHORT}');
+    expect(hideSecrets('the key is shop-pr', secrets)).toBe('the key is {secret:LONG}');
+    expect(hideSecrets('the sho', secrets)).toBe('the sho');
+  });
+
   it('are no way to what every object has', () => {
     expect(withSecrets('{secret:constructor}', {})).toBe('{secret:constructor}');
     expect(unknownSecrets('{secret:constructor}{secret:__proto__}', {})).toEqual(['constructor', '__proto__']);

@@ -57,7 +57,7 @@ function readVerdict(body: string): { errcode?: unknown; errmsg?: unknown } {
   try {
     return Object(JSON.parse(body));
   } catch {
-    return { errmsg: `the answer is not JSON: ${body.slice(0, 500)}` };
+    return { errmsg: `the answer is not JSON: ${body}` };
   }
 }
 

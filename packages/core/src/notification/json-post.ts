@@ -20,7 +20,7 @@ export function readTarget(props: PropReader, prefix: string, address: string): 
 
 /**
  * Posts JSON. Rejects unless the status is from 200 to 299; no redirect is followed. Messages name the host only, since
- * the rest of the address may be a secret.
+ * the rest of the address may be a secret; what the other side said they repeat, secrets included.
  */
 export async function postJson(
   target: PostTarget,
@@ -34,5 +34,5 @@ export async function postJson(
   const answer = await exchange({ ...target, method: 'POST', headers: sent, body, signal }, clock);
   if (answer.status >= 200 && answer.status <= 299) return answer;
   const redirect = answer.location === undefined ? '' : ', a redirect, which is not followed';
-  throw new Error(`${host} answered with status ${answer.status}${redirect}: ${answer.body.slice(0, 500)}`);
+  throw new Error(`${host} answered with status ${answer.status}${redirect}: ${answer.body}`);
 }

@@ -26,15 +26,19 @@ export interface Notice {
   };
 }
 
-/** What can be told of anything that was thrown. */
-export function errorOf(error: unknown): Notice['error'] {
-  const trace = describeFailure(error);
+/** What can be told of anything that was thrown, with its texts as `shown` shows them, before they are cut. */
+export function errorOf(error: unknown, shown: (text: string) => string = (text) => text): Notice['error'] {
   return {
     name: error instanceof Error ? error.name : typeof error,
-    message: messageOf(error),
+    message: shown(messageOf(error)),
     code: ElasticJobError.is(error) ? error.code : undefined,
-    trace: trace.length > MAX_TRACE ? `${trace.slice(0, MAX_TRACE)}…` : trace,
+    trace: cutTo(MAX_TRACE, shown(describeFailure(error))),
   };
+}
+
+/** The text in at most so many characters, and an ellipsis if it was cut. */
+export function cutTo(most: number, text: string): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
 /** The first line of a notice: which job, where and when. */

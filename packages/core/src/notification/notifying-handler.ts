@@ -5,7 +5,7 @@ import type { Clock } from '../foundation/clock.js';
 import { ElasticJobError, messageOf } from '../foundation/errors.js';
 import type { Logger } from '../foundation/logger.js';
 import type { Moderation } from './moderation.js';
-import { errorOf, type Notice } from './notice.js';
+import { cutTo, errorOf, type Notice } from './notice.js';
 
 /** What all notifying error handlers need. */
 export interface NotifyingServices {
@@ -50,6 +50,9 @@ export function notifyingHandler(channel: Channel, services: NotifyingServices):
   };
 }
 
+/** How much of what the other side said goes into the log, characters. */
+const MAX_SAID = 600;
+
 function handOver(failure: JobFailure, handler: string, send: Send, services: NotifyingServices): void {
   const { jobName, item } = failure;
   const notice = noticeOf(failure, services);
@@ -63,7 +66,7 @@ function handOver(failure: JobFailure, handler: string, send: Send, services: No
         await send({ ...notice, omitted }, signal);
       } catch (error) {
         // What the other side said may repeat what it was sent.
-        throw new Error(hideSecrets(messageOf(error), services.secrets), { cause: error });
+        throw new Error(cutTo(MAX_SAID, hideSecrets(messageOf(error), services.secrets)), { cause: error });
       }
     },
   }));
@@ -73,7 +76,6 @@ function noticeOf(
   { jobName, item, error }: JobFailure,
   { clock, instanceId, secrets }: NotifyingServices,
 ): Omit<Notice, 'omitted'> {
-  const { name, message, code, trace } = errorOf(error);
-  const shown = { name, code, message: hideSecrets(message, secrets), trace: hideSecrets(trace, secrets) };
-  return { jobName, item, instanceId, at: clock.now(), error: shown };
+  const told = errorOf(error, (text) => hideSecrets(text, secrets));
+  return { jobName, item, instanceId, at: clock.now(), error: told };
 }
