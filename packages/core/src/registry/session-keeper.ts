@@ -1,7 +1,7 @@
 import { abortable, StoppedError } from '../foundation/abort.js';
 import { type Clock, sleep, type Timer } from '../foundation/clock.js';
 import { type Deferred, deferred } from '../foundation/deferred.js';
-import { ElasticJobError, messageOf, RegistryError } from '../foundation/errors.js';
+import { ElasticJobError, type ElasticJobErrorCode, messageOf, RegistryError } from '../foundation/errors.js';
 import { TaskGroup } from '../foundation/lifecycle.js';
 import type { Logger } from '../foundation/logger.js';
 import { backoff, type RetryPolicy } from '../foundation/retry.js';
@@ -18,6 +18,13 @@ export interface Link {
 
 /** A path where nothing is. */
 const NOWHERE = '/elasticjob.nothing-is-here';
+
+/** What a request fails with of which nobody knows whether the server has decided it. */
+const UNANSWERED: ReadonlySet<ElasticJobErrorCode> = new Set<ElasticJobErrorCode>([
+  'CONNECTION_LOSS',
+  'SESSION_LOST',
+  'REGISTRY_CLOSED',
+]);
 
 /** What a {@link SessionKeeper} works with. */
 export interface SessionKeeperParts {
@@ -184,10 +191,11 @@ export class SessionKeeper {
       try {
         await driver.remove(NOWHERE, -1);
       } catch (error) {
-        const answered = ElasticJobError.is(error) && error.code !== 'CONNECTION_LOSS' && error.code !== 'SESSION_LOST';
-        if (!answered) return this.parts.logger.debug('the connection did not last', this.#where(error));
+        if (!ElasticJobError.is(error) || UNANSWERED.has(error.code))
+          return this.parts.logger.debug('the connection did not last', this.#where(error));
       }
-      if (event === this.#events) this.#connected(driver);
+      // The deadline may have come meanwhile, or a stop.
+      if (event === this.#events && this.#session.state === 'suspended') this.#connected(driver);
     });
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ManualClock, settle } from '../foundation/clock.js';
 import { deferred } from '../foundation/deferred.js';
+import { RegistryError } from '../foundation/errors.js';
 import { writeLogger } from '../foundation/logger.js';
 import type { ConnectionEvent, Driver, DriverSession, Watcher } from './driver.js';
 import { MemoryServer } from './memory-server.js';
@@ -34,6 +35,16 @@ describe('starting', () => {
     server.restart();
     await started;
     expect(registry.session.state).toBe('connected');
+  });
+
+  it('leaves the process to others while it waits without a pause', async () => {
+    const { driver } = scripted([]);
+    const options = { driver, describe: 'zk', namespace: 'n', waitForRegistry: true, connectionTimeoutMilliseconds: 0 };
+    const registry = new SessionRegistry(options);
+    const refused = expect(registry.start()).rejects.toMatchObject({ code: 'STOPPED' });
+    await new Promise((resolve) => setImmediate(resolve));
+    await registry.stop();
+    await refused;
   });
 
   it('can be stopped while it waits', async () => {
@@ -145,6 +156,42 @@ describe('the local deadline', () => {
     expect(registry.session.state).toBe('suspended');
     await clock.advance(1);
     expect(registry.session.state).toBe('lost');
+  });
+
+  it('is not undone by what a session that was given up has still to say', async () => {
+    const clock = new ManualClock();
+    const server = new MemoryServer({ clock });
+    const memory = server.driver({ sessionTimeoutMilliseconds: 4_000 });
+    // The write that settles what was under way is not answered before the session is closed.
+    const open: Driver['open'] = async (onEvent) => {
+      const session = await memory.open(onEvent);
+      const removal = deferred<void>();
+      removal.promise.catch(() => undefined);
+      const close = (): Promise<void> => {
+        removal.reject(new RegistryError('REGISTRY_CLOSED', 'the session was closed'));
+        return session.close();
+      };
+      return Object.assign(Object.create(recording(session, [])), { close, remove: () => removal.promise });
+    };
+    const registry = new SessionRegistry({
+      driver: { ...memory, open },
+      describe: 'memory',
+      namespace: 'n',
+      clock,
+      sessionTimeoutMilliseconds: 4_000,
+    });
+    await registry.start();
+    const states = recordStates(registry);
+    server.stop();
+    await clock.advance(3_999);
+    server.restart();
+    await settle();
+    expect(states).toEqual(['suspended']);
+    await clock.advance(1);
+    await settle();
+    expect(states).toEqual(['suspended', 'lost', 'connected']);
+    expect(server.sessionIds).toEqual([registry.session.id]);
+    await registry.stop();
   });
 
   it('is called off by the reconnect', async () => {

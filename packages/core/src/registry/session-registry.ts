@@ -276,12 +276,12 @@ export class SessionRegistry implements Registry {
 
   async #connectedWithin(ms: number): Promise<boolean> {
     const deadline = this.#clock.monotonic() + ms;
-    for (let left = ms; left > 0; left = deadline - this.#clock.monotonic()) {
-      const link = await Promise.race([this.#keeper.linkAfter(0, left), this.#keeper.refused.promise]);
+    for (let left = ms; ; left = deadline - this.#clock.monotonic()) {
+      // Also with no time left a turn is taken: whoever asks again and again lets others have theirs.
+      const link = await Promise.race([this.#keeper.linkAfter(0, Math.max(0, left)), this.#keeper.refused.promise]);
       if (link !== null) return true;
-      if (this.session.state === 'closed') break;
+      if (left <= 0 || this.session.state === 'closed') return false;
     }
-    return false;
   }
 
   async #stop(): Promise<void> {

@@ -24,6 +24,7 @@ describe('the options of an engine', () => {
     ],
     ['the other client library', { registry: { ...zooKeeper, client: 'native' } }],
     ['an encrypted connection', { registry: { ...zooKeeper, tls: true } }],
+    ['a choice of ciphers', { registry: { ...zooKeeper, tls: { ciphers: 'ECDHE-RSA-AES128-GCM-SHA256' } } }],
     ['certificates', { registry: { ...zooKeeper, tls: { ca: ['PEM'], cert: Buffer.from('PEM'), key: 'PEM' } } }],
     ['a user', { registry: { ...zooKeeper, sasl: { username: 'shop', password: 'secret' } } }],
     ['a namespace of several levels', { registry: { ...zooKeeper, namespace: 'teams/shop' } }],
@@ -81,7 +82,18 @@ describe('the options of an engine', () => {
     [
       'a negative timeout',
       { registry: { ...zooKeeper, sessionTimeoutMilliseconds: -1 } },
-      /sessionTimeoutMilliseconds: expected 0/,
+      /sessionTimeoutMilliseconds: expected/,
+    ],
+    [
+      "Java's zeros for its defaults",
+      { registry: { ...zooKeeper, sessionTimeoutMilliseconds: 0, connectionTimeoutMilliseconds: 0 } },
+      /sessionTimeoutMilliseconds: expected 1 or more; leave it out.*connectionTimeoutMilliseconds: expected 1 or more/s,
+    ],
+    ['port 0', { registry: { ...zooKeeper, connectString: 'zk1:2181,zk2:0' } }, /connectString: expected host:port/],
+    [
+      'a port too high',
+      { registry: { ...zooKeeper, connectString: 'zk1:65536' } },
+      /connectString: expected host:port/,
     ],
     ['labels as a text', { registry: 'embedded', labels: 'weight=3' }, /labels: expected texts by name/],
     [

@@ -77,6 +77,10 @@ const milliseconds = z
   .int('expected whole milliseconds')
   .min(0, 'expected 0 or more');
 const patience = milliseconds.max(2 ** 31 - 1, 'expected less than 25 days').optional();
+const timeout = milliseconds
+  .min(1, 'expected 1 or more; leave it out for the default')
+  .max(2 ** 31 - 1, 'expected less than 25 days')
+  .optional();
 
 const NAMESPACE = 'expected a path such as shop, or teams/shop';
 const namespace = z
@@ -90,7 +94,8 @@ const namespace = z
     }
   });
 
-const SERVER = '(?:[^,/:\\s\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):\\d{1,5}';
+const PORT_NUMBER = '(?:[1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
+const SERVER = `(?:[^,/:\\s\\[\\]]+|\\[[0-9a-fA-F:.]+\\]):${PORT_NUMBER}`;
 const SERVERS = new RegExp(`^${SERVER}(?:,${SERVER})*(?:/[^/\\s,]+)*$`);
 
 const pem = z.custom(isPem, 'expected a text in PEM, a Buffer, or a list of these').optional();
@@ -106,6 +111,7 @@ const tls = z.union(
       passphrase: z.string().optional(),
       servername: z.string().optional(),
       minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional(),
+      ciphers: z.string().optional(),
       rejectUnauthorized: z.boolean().optional(),
     }),
   ],
@@ -134,8 +140,8 @@ const zooKeeper = z.strictObject({
     .min(0, 'expected 0 or more')
     .max(29, 'expected at most 29')
     .optional(),
-  sessionTimeoutMilliseconds: patience,
-  connectionTimeoutMilliseconds: patience,
+  sessionTimeoutMilliseconds: timeout,
+  connectionTimeoutMilliseconds: timeout,
   waitForRegistry: z.boolean('expected true or false').optional(),
   client: z.enum(['wire', 'native'], "expected 'wire' or 'native'").optional(),
   tls: tls.optional(),
