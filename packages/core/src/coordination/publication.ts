@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../foundation/errors.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { Operation, Registry } from '../registry/registry.js';
@@ -7,8 +8,14 @@ import { decodeJobConfig, encodeJobConfig, sameMeaning } from './job-yaml.js';
 /** What became of a definition at the registry, and the text of the one that holds. */
 export type Publication = { readonly className: string; readonly text: string } & (
   | {
-      /** `published`: the definition stands there as given. `adopted`: another one holds, because `overwrite` is off. */
-      readonly outcome: 'published' | 'adopted';
+      /** The definition stands there as given. */
+      readonly outcome: 'published';
+    }
+  | {
+      /** Another one holds, because `overwrite` is off. */
+      readonly outcome: 'adopted';
+      /** The names of the options that differ. */
+      readonly differing: readonly string[];
     }
   | {
       /** What stands there cannot be read; nothing was changed. */
@@ -45,11 +52,20 @@ export async function publish(
     return { outcome: 'unreadable', className: name, text: config.value, problem: decoded.problem };
   }
   if (sameMeaning(config.value, text)) return { outcome: 'published', className: name, text: config.value };
-  if (!definition.overwrite) return { outcome: 'adopted', className: name, text: config.value };
+  if (!definition.overwrite) {
+    const differing = differingOptions(decoded.definition, definition);
+    return { outcome: 'adopted', className: name, text: config.value, differing };
+  }
   const complete = encodeJobConfig(definition, decoded.extra);
   const result = await registry.write(path, complete, config.stat.version);
   if (!result.written) return publish(registry, definition, className);
   return { outcome: 'published', className: name, text: complete };
+}
+
+function differingOptions(stored: JobDefinition, given: JobDefinition): string[] {
+  const values = new Map<string, unknown>(Object.entries(stored));
+  const differing = Object.entries(given).filter(([name, value]) => !isDeepStrictEqual(values.get(name), value));
+  return differing.map(([name]) => name);
 }
 
 /** What every job has below its node, parents first: each would be made later, one by one, by whoever needs it. */

@@ -153,7 +153,7 @@ export interface JobOptions {
   disabled?: boolean;
   /**
    * Whether this definition replaces the stored one at start. Default `false`: the first member's definition stays and
-   * later differences are ignored, with a warning. `true` on members that differ makes them overwrite each other at every
+   * later differences are ignored, with a warning that names them. `true` on members that differ makes them overwrite each other at every
    * start.
    */
   overwrite?: boolean;

@@ -140,6 +140,16 @@ describe('an engine', () => {
     await waiting;
   });
 
+  it('lets nobody wait for a job that never starts', async () => {
+    const engine = engineWith();
+    const handle = await engine.add(job('never'), idle);
+    const waiting = expect(handle.waitFor(({ state }) => state === 'active')).rejects.toMatchObject({
+      code: 'STOPPED',
+    });
+    await engine.stop();
+    await waiting;
+  });
+
   it('uses what an application binds: a strategy of its own', async () => {
     const lastOnly: ShardingStrategy = {
       type: 'LAST_ONLY',

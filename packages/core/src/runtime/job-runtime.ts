@@ -198,7 +198,9 @@ export class JobRuntime implements Lifecycle {
     const className = definition.className ?? kind.storedClassName;
     const publication = await publish(this.services.registry, definition, className);
     if (publication.outcome === 'adopted') {
-      this.#logger.info('the registry has another definition of this job, which holds; set overwrite to replace it');
+      this.#logger.warn('the registry has another definition of this job, which holds; set overwrite to replace it', {
+        differing: publication.differing,
+      });
     }
     const literal = literalSecrets(definition.props);
     if (literal.length > 0) {
@@ -437,8 +439,11 @@ export class JobRuntime implements Lifecycle {
   // ---- leaving -------------------------------------------------------------------------------------------------------
 
   async #stop(): Promise<void> {
-    if (this.#state === 'new') this.#moveTo('stopped');
-    if (this.#started === null) return;
+    if (this.#started === null) {
+      this.#moveTo('stopped');
+      this.#announceChange();
+      return;
+    }
     if (this.#state === 'starting') this.#member.retire();
     await this.#started.catch((error: unknown) => {
       this.#logger.debug('a job that did not start is stopped', { error: messageOf(error) });
