@@ -55,17 +55,12 @@ export class ElasticJobHarness {
   async trigger(jobName: string): Promise<void> {
     const job = this.engine.job(jobName);
     await this.#assigned();
-    const since = this.traces.events.length;
-    await job.trigger();
     const { items } = job.status();
-    const isNew = (event: TraceEvent) => this.traces.events.indexOf(event) >= since;
-    await Promise.all(
-      items.map((item) =>
-        this.traces.waitFor(
-          (event) => isRunOf(event, jobName, item) && event.source === 'MANUAL_TRIGGER' && isNew(event),
-        ),
-      ),
+    const ends = items.map((item) =>
+      this.traces.next((event) => isRunOf(event, jobName, item) && event.source === 'MANUAL_TRIGGER'),
     );
+    await job.trigger();
+    await Promise.all(ends);
     await this.#concluded(jobName);
   }
 

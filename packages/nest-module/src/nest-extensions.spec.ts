@@ -57,6 +57,28 @@ describe('a provider as an extension', () => {
     expect(app?.get(EvenOnly).calls).toContain('even');
   });
 
+  it('may have the items move after each run, as a sharding strategy', async () => {
+    @Injectable()
+    @ShardingStrategy('TURNS')
+    class Turns implements ShardingStrategy {
+      readonly asked: number[] = [];
+      assign({ instances, itemCount }: ShardingInput): (string | null)[] {
+        return Array.from({ length: itemCount }, () => instances[0]?.instanceId ?? null);
+      }
+      movesAfterRun(itemCount: number): boolean {
+        this.asked.push(itemCount);
+        return true;
+      }
+    }
+    @SimpleJob({ name: 'turns', shardingTotalCount: 2, jobShardingStrategyType: 'TURNS' })
+    class TurnsJob {
+      execute(): void {}
+    }
+    const harness = await start(Turns, TurnsJob);
+    await harness.trigger('turns');
+    await expect.poll(() => app?.get(Turns).asked).toEqual([2]);
+  });
+
   it('hears of failures as an error handler, and may make the run fail', async () => {
     @Injectable()
     @JobErrorHandler('PAGER')

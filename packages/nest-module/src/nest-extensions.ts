@@ -25,7 +25,11 @@ export function nestExtensions(wrappers: readonly Wrapper[]): ExtensionSet {
   return {
     shardingStrategies: at('ShardingStrategy').map(({ type, wrapper }) => {
       const strategy = (): ShardingStrategy => wrapper.instance;
-      return { type, assign: (input) => strategy().assign(input) };
+      return {
+        type,
+        assign: (input) => strategy().assign(input),
+        movesAfterRun: (itemCount) => strategy().movesAfterRun?.(itemCount) ?? false,
+      };
     }),
     errorHandlers: at('JobErrorHandler').map(({ type, wrapper }) => {
       const handler = (): JobErrorHandler => wrapper.instance;

@@ -60,6 +60,21 @@ describe('the harness', () => {
     expect(harness.clock.now()).toBe(Date.parse('2027-03-14T01:00:00Z'));
   });
 
+  it('forgets nothing in a long time', async () => {
+    @SimpleJob({ name: 'minutely', cron: '0 * * * * ?', shardingTotalCount: 3 })
+    class MinutelyJob {
+      execute(): void {}
+    }
+    const harness = await start({
+      imports: [forTest({ startAt: '2027-03-14T00:00:00Z' })],
+      providers: [MinutelyJob],
+    });
+    await harness.advance(24 * 60 * 60_000);
+    expect(harness.traces.events.length).toBeGreaterThan(10_000);
+    await harness.trigger('minutely');
+    expect(harness.runs('minutely')).toHaveLength((24 * 60 + 1) * 3);
+  });
+
   it('leaves no timer behind when the application is closed', async () => {
     const harness = await start({ imports: [forTest()], providers: [QuarterlyJob] });
     await harness.advance(60 * 60_000);

@@ -49,7 +49,7 @@ export class ElasticJobTestingModule {
 
 function testingModule({ startAt = '2027-01-01T00:00:00Z' }: TestTime, imports: DynamicModule[]): DynamicModule {
   const clock = new ManualClock(startAt);
-  const traces = new MemoryTraceSink();
+  const traces = new MemoryTraceSink(Number.POSITIVE_INFINITY);
   const overrides: Partial<EngineOptions> = { registry: 'embedded', clock, traceSinks: [traces] };
   return {
     module: ElasticJobTestingModule,
