@@ -35,6 +35,8 @@ export class JuteWriter {
   /** Takes back what was written since the frame began. */
   dropFrame(): void {
     this.#end = this.#frame;
+    // What was refused for its size is not to keep its place for as long as the connection lasts.
+    if (this.#buffer.length > CHUNK_BYTES) this.#renew(0);
   }
 
   /** Everything written and not taken yet. */
