@@ -15,7 +15,7 @@ export class Operator {
     // A trigger waits for the owners of its items; here they are to be told of first.
     await this.reindex.waitFor(({ items }) => items.length > 0, signal);
     const { items } = this.reindex.status();
-    this.logger.log(`reindex: this process owns the items ${items.join(', ')}, as STICKY has assigned them`);
+    this.logger.log(`reindex: this process owns the items ${items.join(', ')}, as STAY_PUT has assigned them`);
     const { items: asked } = await this.reindex.trigger({ by: 'operator' });
     this.logger.log(`reindex: triggered for ${asked.length} items`);
 

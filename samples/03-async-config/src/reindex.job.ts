@@ -7,7 +7,7 @@ import { ITEMS } from './tally.js';
 @SimpleJob({
   name: 'reindex',
   shardingTotalCount: ITEMS.reindex,
-  jobShardingStrategyType: 'STICKY',
+  jobShardingStrategyType: 'STAY_PUT',
 })
 export class ReindexJob implements SimpleJobHandler {
   private readonly logger = new Logger('reindex');

@@ -3,10 +3,11 @@ import { Injectable } from '@nestjs/common';
 
 /**
  * Leaves an item where it is, as long as its owner is there and has no more than its share; the others go to whoever has
- * least. A pure function of its input, since any instance may lead.
+ * least. A pure function of its input, since any instance may lead. The kernel brings a `STICKY` of its own, whose
+ * shares differ by one at most; this one shows how to write a strategy.
  */
 @Injectable()
-@ShardingStrategy('STICKY')
+@ShardingStrategy('STAY_PUT')
 export class StickyStrategy implements ShardingStrategy {
   assign({ instances, itemCount, previous }: ShardingInput): (string | null)[] {
     const share = Math.ceil(itemCount / instances.length);

@@ -22,6 +22,7 @@ export function registryFromEnvironment(): ElasticJobModuleOptions['registry'] {
       ...(showsCertificate ? { cert: file('ZOOKEEPER_CERT'), key: file('ZOOKEEPER_KEY') } : {}),
     },
     sasl: { username: value('ZOOKEEPER_USER'), password: file('ZOOKEEPER_PASSWORD_FILE').trim() },
+    // So short that the sample shows soon what happens. In production leave both out: what a pause takes for a crash.
     sessionTimeoutMilliseconds: 4_000,
     connectionTimeoutMilliseconds: 5_000,
   };
