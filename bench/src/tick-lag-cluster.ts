@@ -24,7 +24,10 @@ const LOADS = [
 const REFERENCES: readonly Figure[] = [
   { subject: 'for comparison, BullMQ 6, three workers', figures: 'p99 112, 205, 494 ms' },
   { subject: 'for comparison, @nestjs/schedule, one process, no cluster', figures: 'p99 12, 36, 178 ms' },
-].map(({ subject, figures }) => ({ subject, figures: `${figures} with 10, 100, 1,000 jobs (measured elsewhere)` }));
+].map(({ subject, figures }) => ({
+  subject,
+  figures: `${figures} with 10, 100, 1,000 jobs (measured on another machine of two cores)`,
+}));
 
 /**
  * How late is a handler called in a cluster? Three processes share jobs of one item each, which all fire at the same
