@@ -1,5 +1,6 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument, Scalar } from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, Scalar } from 'yaml';
 import { plainType } from './job-yaml-scalar.js';
+import { MOST_LEVELS, yamlDocument } from './yaml-document.js';
 
 /**
  * What makes a stored text unreadable, as a sentence. The decoders turn it into a value: an operator's typing error is no
@@ -22,7 +23,12 @@ const CORE_TAGS = ['str', 'int', 'bool', 'float', 'null', 'binary', 'map', 'seq'
  * classes are refused.
  */
 export function readBean(text: string, names: readonly string[]): YamlBean {
-  const document = parseDocument(text, { version: '1.1', schema: 'failsafe', uniqueKeys: false });
+  const document = yamlDocument(text);
+  if (document === null) {
+    throw new UnreadableYaml(
+      `seen values nested more than ${MOST_LEVELS} deep, expected one option per line: name: value`,
+    );
+  }
   const [error] = document.errors;
   if (error !== undefined) throw new UnreadableYaml(`not YAML: ${error.message.split('\n')[0]}`);
   const root = document.contents;

@@ -92,6 +92,17 @@ describe('a text with secrets', () => {
     // What grows with the square of the length would take longer than any test may.
     expect(maskSecrets(`password${'a'.repeat(900_000)}`)).toHaveLength(900_008);
     expect(maskSecrets('token '.repeat(150_000))).toHaveLength(900_000);
+    for (const piece of [
+      'cookie',
+      'token',
+      '-token',
+      '--password ',
+      'token\\',
+      'authorization: ',
+      'a: |\n token: x\n',
+    ]) {
+      expect(maskSecrets(piece.repeat(300_000 / piece.length)).length).toBeGreaterThan(0);
+    }
   });
 });
 

@@ -1,4 +1,5 @@
-import { isAlias, isNode, isScalar, type Node, parseDocument, type Scalar, visit } from 'yaml';
+import { isAlias, isNode, isScalar, type Node, type Scalar, visit } from 'yaml';
+import { yamlDocument } from '../coordination/yaml-document.js';
 
 /** What stands in the place of a secret. */
 export const MASK = '***';
@@ -19,24 +20,25 @@ const WORDS = [
 
 const SECRET = new RegExp(WORDS, 'i');
 
-/** A name with such a word in it, of bounded length so that no text takes long to look through. */
-const NAME = `[\\w.-]{0,64}(?:${WORDS})[\\w.-]{0,64}`;
+/** The end of a name with such a word in it, and the whole, of bounded length so that no text takes long to look through. */
+const NAME_END = `(?:${WORDS})[\\w.-]{0,64}`;
+const NAME = `[\\w.-]{0,64}${NAME_END}`;
 
 /** `password: to the end of the line`, as a key of YAML, or of JSON with one key per line. */
 const LINE = new RegExp(`^([ \\t]*(?:- )*["']?${NAME}["']?[ \\t]*:[ \\t]*)(?!''$|""$)\\S.*$`, 'gim');
 
 /** `Authorization: Bearer …`, `Cookie: a=…; b=…`: such a value has blanks in it, and goes on to the quote or the line's end. */
 const WIDE =
-  /([\w.-]{0,64}(?:authorization|cookie)[\w.-]{0,64}["']?[ \t]{0,8}[=:][ \t]{0,8})(?!\*{3}(?!\w))(?:"(?:[^"\\]|\\.)+"|'[^']+'|[^\s"'\\][^"'\r\n]*)/gi;
+  /((?:authorization|cookie)[\w.-]{0,64}["']?[ \t]{0,8}[=:][ \t]{0,8})(?!\*{3}(?!\w))(?:"(?:[^"\\]|\\.)+"|'[^']+'|[^\s"'\\][^"'\r\n]*)/gi;
 
 /** `password=…`, `"token": "…"`, within a line; and `\"token\":\"…` within a text within a text, where it ends nobody knows. */
 const INLINE = new RegExp(
-  `(${NAME}(?:\\\\{0,8}["'])?\\s{0,8}[=:]\\s{0,8})(?!\\*{3}(?!\\w))(?:"(?:[^"\\\\]|\\\\.)+"|'[^']+'|\\\\{1,8}["'][^\\r\\n]*|[^\\s,;&"'}\\]]+)`,
+  `(${NAME_END}(?:\\\\{0,8}["'])?\\s{0,8}[=:]\\s{0,8})(?!\\*{3}(?!\\w))(?:"(?:[^"\\\\]|\\\\.)+"|'[^']+'|\\\\{1,8}["'][^\\r\\n]*|[^\\s,;&"'}\\]]+)`,
   'gi',
 );
 
 /** `--password …` of a command line. */
-const OPTION = new RegExp(`(--?${NAME}[ \\t]+)("(?:[^"\\\\]|\\\\.)*"|'[^']*'|\\S+)`, 'gi');
+const OPTION = new RegExp(`((?<![\\w.-])--?${NAME}[ \\t]+)("(?:[^"\\\\]|\\\\.)*"|'[^']*'|\\S+)`, 'gi');
 
 /** `Bearer …`, `Basic …` of an HTTP header. */
 const HEADER = /\b(Bearer|Basic)[ \t]+[\w.~+/=-]+/gi;
@@ -119,8 +121,8 @@ interface Replacement {
  * JSON escapes the quotes in them.
  */
 function maskValues(text: string, depth: number): string | null {
-  const document = parseDocument(text, { version: '1.1', schema: 'failsafe', uniqueKeys: false });
-  if (document.errors.length > 0) return null;
+  const document = yamlDocument(text);
+  if (document === null || document.errors.length > 0) return null;
   const secrets: Node[] = [];
   const replacements: Replacement[] = [];
   visit(document, {
@@ -135,9 +137,17 @@ function maskValues(text: string, depth: number): string | null {
   });
   // What an alias stands for is written elsewhere, under another name. To YAML, the mask looks like one.
   if (secrets.some((value) => isAlias(value) && `*${value.source}` !== MASK)) return null;
-  return [...replacements, ...secrets.flatMap((value) => hidden(text, value))]
-    .sort((one, other) => other.start - one.start)
-    .reduce((masked, { start, end, by }) => masked.slice(0, start) + by + masked.slice(end), text);
+  return replaced(text, [...replacements, ...secrets.flatMap((value) => hidden(text, value))]);
+}
+
+function replaced(text: string, replacements: readonly Replacement[]): string {
+  const pieces: string[] = [];
+  let at = 0;
+  for (const { start, end, by } of replacements.toSorted((one, other) => one.start - other.start)) {
+    pieces.push(text.slice(at, start), by);
+    at = end;
+  }
+  return pieces.join('') + text.slice(at);
 }
 
 function maskedScalar(text: string, node: Scalar, depth: number): Replacement[] {
