@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { ConfigurationError } from '../foundation/errors.js';
 import type { JobDefinition } from '../job/definition.js';
 import type { Operation, Registry } from '../registry/registry.js';
@@ -14,8 +13,7 @@ export type Publication = { readonly className: string; readonly text: string } 
   | {
       /** Another one holds, because `overwrite` is off. */
       readonly outcome: 'adopted';
-      /** The names of the options that differ. */
-      readonly differing: readonly string[];
+      readonly stored: JobDefinition;
     }
   | {
       /** What stands there cannot be read; nothing was changed. */
@@ -53,19 +51,12 @@ export async function publish(
   }
   if (sameMeaning(config.value, text)) return { outcome: 'published', className: name, text: config.value };
   if (!definition.overwrite) {
-    const differing = differingOptions(decoded.definition, definition);
-    return { outcome: 'adopted', className: name, text: config.value, differing };
+    return { outcome: 'adopted', className: name, text: config.value, stored: decoded.definition };
   }
   const complete = encodeJobConfig(definition, decoded.extra);
   const result = await registry.write(path, complete, config.stat.version);
   if (!result.written) return publish(registry, definition, className);
   return { outcome: 'published', className: name, text: complete };
-}
-
-function differingOptions(stored: JobDefinition, given: JobDefinition): string[] {
-  const values = new Map<string, unknown>(Object.entries(stored));
-  const differing = Object.entries(given).filter(([name, value]) => !isDeepStrictEqual(values.get(name), value));
-  return differing.map(([name]) => name);
 }
 
 /** What every job has below its node, parents first: each would be made later, one by one, by whoever needs it. */

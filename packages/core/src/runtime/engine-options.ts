@@ -76,11 +76,9 @@ const milliseconds = z
   .number('expected a number of milliseconds')
   .int('expected whole milliseconds')
   .min(0, 'expected 0 or more');
-const patience = milliseconds.max(2 ** 31 - 1, 'expected less than 25 days').optional();
-const timeout = milliseconds
-  .min(1, 'expected 1 or more; leave it out for the default')
-  .max(2 ** 31 - 1, 'expected less than 25 days')
-  .optional();
+const timerMs = milliseconds.max(2 ** 31 - 1, 'expected less than 25 days');
+const patience = timerMs.optional();
+const timeout = timerMs.min(1, 'expected 1 or more; leave it out for the default').optional();
 
 const NAMESPACE = 'expected a path such as shop, or teams/shop';
 const namespace = z

@@ -6,7 +6,7 @@ import type { ShardingStrategy } from '../coordination/sharding-strategies.js';
 import { ManualClock, settle } from '../foundation/clock.js';
 import { deferred } from '../foundation/deferred.js';
 import { lifecycleContract } from '../foundation/lifecycle.contract.js';
-import { silentLogger } from '../foundation/logger.js';
+import { silentLogger, writeLogger } from '../foundation/logger.js';
 import { defineJob } from '../job/define-job.js';
 import type { JobOptions } from '../job/job-options.js';
 import { MemoryServer } from '../registry/memory-server.js';
@@ -38,6 +38,25 @@ describe('an engine', () => {
     expect(first.status()).toMatchObject({ state: 'active', items: [0, 1], isLeader: true });
     await engine.stop();
     expect(first.status().state).toBe('stopped');
+  });
+
+  it('warns when the stored definition of a job holds, and names what differs and nothing else', async () => {
+    const server = new MemoryServer({ clock });
+    const lines: string[] = [];
+    const logger = writeLogger((line) => lines.push(line), 'warn');
+    const startWith = async (options: Partial<JobOptions>): Promise<void> => {
+      const engine = createEngine({ registry: server.registry({ namespace: 'n' }), clock, logger });
+      await engine.add(job('paid', { className: 'com.x.Paid', timeout: '30s', ...options }), idle);
+      await engine.start();
+      await engine.stop();
+    };
+    await startWith({ props: { a: '1', b: '2' } });
+    expect(lines).toEqual([]);
+    await startWith({ props: { b: '2', a: '1' } });
+    expect(lines).toEqual([]);
+    await startWith({ props: { b: '2', a: '3' }, cron: '0 * * * * *' });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/another definition .*set overwrite.*"differing":\["cron","props\.a"\]/);
   });
 
   it('gives dumps of its jobs on the port it is told, until it is stopped, and else on none', async () => {

@@ -22,6 +22,7 @@ import type { JobDefinition } from '../job/definition.js';
 import type { JobHandler } from '../job/handlers.js';
 import type { InstanceIdentity } from '../job/identity.js';
 import { makeUps } from '../job/misfire-policy.js';
+import { configurationDifferences } from '../operations/configuration-difference.js';
 import { literalSecrets } from '../operations/literal-secrets.js';
 import type { Registry } from '../registry/registry.js';
 import type { AlarmClock } from '../schedule/alarm-clock.js';
@@ -199,7 +200,7 @@ export class JobRuntime implements Lifecycle {
     const publication = await publish(this.services.registry, definition, className);
     if (publication.outcome === 'adopted') {
       this.#logger.warn('the registry has another definition of this job, which holds; set overwrite to replace it', {
-        differing: publication.differing,
+        differing: configurationDifferences(definition, publication.stored).map(({ option }) => option),
       });
     }
     const literal = literalSecrets(definition.props);
